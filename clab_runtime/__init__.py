@@ -1,0 +1,1 @@
+"""clab_runtime."""

@@ -1,0 +1,183 @@
+"""What can go wrong, each with a class of its own.
+
+    ContainerRuntimeError
+    +-- InvalidValueError           a value is refused before any request (also a ValueError)
+    +-- EngineConnectionError       the engine can't be reached; says what to do
+    +-- EngineProtocolError         the engine sent bytes that are not the protocol's, or stopped in the middle
+    +-- EngineStreamError           the engine reported an error inside a 200 stream
+    +-- EngineError                 the engine answered with an error status
+    |   +-- InvalidArgumentError    400
+    |   +-- UnauthorizedError       401
+    |   +-- ForbiddenError          403
+    |   +-- NotFoundError           404
+    |   +-- ConflictError           409
+    |   +-- EngineInternalError     500 and above
+    +-- SubnetOverlapError          a network's subnet is taken by another network
+    +-- UnsupportedOperationError   this engine, or this version of it, can't do that
+    +-- ContainerExitedError        a container ended where it was to run
+    +-- WaitTimeoutError            a wait ran out (also a TimeoutError)
+
+A unary call that the engine does not answer in time raises the builtin TimeoutError; cancellation is never wrapped.
+"""
+
+from collections.abc import Sequence
+
+MAX_MESSAGE = 2000
+"""Characters of an engine's message that an error keeps; what a broken engine sends can be of any size."""
+
+
+class ContainerRuntimeError(Exception):
+    """Everything that clab_runtime raises on purpose."""
+
+
+class InvalidValueError(ContainerRuntimeError, ValueError):
+    """Refuse a value before any request; names the field, the value and what is allowed."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        """Name the field, the value as given, and what would be right."""
+        shown = repr(value)
+        shown = shown if len(shown) <= 200 else f"{shown[:200]}... ({len(shown)} characters)"  # noqa: PLR2004
+        super().__init__(f"{field}: {shown} is not valid; {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+
+class EngineConnectionError(ContainerRuntimeError):
+    """The engine can't be reached; names the endpoint, the problem and what to do."""
+
+    def __init__(self, endpoint: str, problem: str, advice: str) -> None:
+        """Tell where, what and what to do."""
+        super().__init__(f"{endpoint}: {problem}; {advice}")
+        self.endpoint = endpoint
+        self.problem = problem
+        self.advice = advice
+
+
+class EngineProtocolError(ContainerRuntimeError):
+    """The engine's bytes are not the protocol's, are too many, or stop in the middle."""
+
+
+class EngineStreamError(ContainerRuntimeError):
+    """The engine reported an error inside a stream that had begun well."""
+
+
+class EngineError(ContainerRuntimeError):
+    """The engine answered with an error status."""
+
+    def __init__(self, status: int, message: str, method: str, path: str) -> None:
+        """Keep the engine's status and words with the request that they answer."""
+        message = message[:MAX_MESSAGE]
+        super().__init__(f"{method} {path}: {status} {message}")
+        self.status = status
+        self.message = message
+        self.method = method
+        self.path = path
+
+
+class InvalidArgumentError(EngineError):
+    """400: the engine refuses a parameter."""
+
+
+class UnauthorizedError(EngineError):
+    """401: credentials are missing or wrong."""
+
+
+class ForbiddenError(EngineError):
+    """403: the engine knows what is asked and refuses it."""
+
+
+class NotFoundError(EngineError):
+    """404: no such container, image, network, volume or exec."""
+
+
+class ConflictError(EngineError):
+    """409: the name is in use, or the object's state does not allow it."""
+
+
+class EngineInternalError(EngineError):
+    """500 and above: the engine failed, or the kernel did."""
+
+
+class SubnetOverlapError(ContainerRuntimeError):
+    """A network can't have its subnet, because another network of the engine holds an overlapping one."""
+
+    def __init__(self, network: str, subnet: str, other_network: str, other_subnet: str) -> None:
+        """Name both networks and both subnets."""
+        super().__init__(
+            f"network {network!r} can't have the subnet {subnet}: it overlaps {other_subnet} of network "
+            f"{other_network!r}; choose another subnet or remove that network"
+        )
+        self.network = network
+        self.subnet = subnet
+        self.other_network = other_network
+        self.other_subnet = other_subnet
+
+
+class UnsupportedOperationError(ContainerRuntimeError):
+    """This engine, or this version of it, can't do what is asked; raised before any request."""
+
+    def __init__(self, engine: str, version: str, feature: str) -> None:
+        """Name engine, version and feature."""
+        super().__init__(f"{engine} {version}".rstrip() + f" does not support {feature}")
+        self.engine = engine
+        self.version = version
+        self.feature = feature
+
+
+class ContainerExitedError(ContainerRuntimeError):
+    """A container ended where it was to run; carries the evidence."""
+
+    def __init__(  # noqa: PLR0913 - it is the list of the evidence
+        self,
+        container: str,
+        *,
+        exit_code: int | None = None,
+        oom_killed: bool = False,
+        signal: str | None = None,
+        error: str = "",
+        health_log: Sequence[str] = (),
+        last_lines: Sequence[bytes] = (),
+    ) -> None:
+        """Take what the engine still knows of the container."""
+        self.container = container
+        self.exit_code = exit_code
+        self.oom_killed = oom_killed
+        self.signal = signal
+        self.error = error
+        self.health_log = tuple(health_log)
+        self.last_lines = tuple(last_lines)
+        super().__init__(self._summary())
+
+    def _summary(self) -> str:
+        """Say it in a line or a few."""
+        parts = [f"container {self.container!r} is not running"]
+        if self.exit_code is not None:
+            parts.append(f"exit code {self.exit_code}")
+        if self.signal:
+            parts.append(f"signal {self.signal}")
+        if self.oom_killed:
+            parts.append("out of memory")
+        if self.error:
+            parts.append(self.error)
+        tail = b"\n".join(self.last_lines).decode(errors="replace")
+        return ", ".join(parts) + (f"; its last output:\n{tail}" if tail else "")
+
+
+class WaitTimeoutError(ContainerRuntimeError, TimeoutError):
+    """A wait ran out; names what was waited for, how long, and what was seen last."""
+
+
+_CLASS_OF_STATUS: dict[int, type[EngineError]] = {
+    400: InvalidArgumentError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+}
+
+
+def error_from_status(status: int, message: str, method: str, path: str) -> EngineError:
+    """Make the error of the class that stands for a status; the only place where statuses become classes."""
+    fallback = EngineInternalError if status >= 500 else EngineError  # noqa: PLR2004 - where HTTP's 5xx begins
+    return _CLASS_OF_STATUS.get(status, fallback)(status, message, method, path)
