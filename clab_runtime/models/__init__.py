@@ -1,1 +1,56 @@
-"""models."""
+"""What users hold: nodes, networks, containers, events, log lines, images, commands; all of them values.
+
+Models are frozen; `msgspec.structs.replace(node, image="alpine:3")` makes a changed copy. `NodeConfig` and `MgmtNet`
+read and write containerlab's own words: `NodeConfig.from_json(data)`, `node.to_json()`.
+"""
+
+from clab_runtime.models import labels
+from clab_runtime.models.config import RuntimeConfig, VerifyLinkParams
+from clab_runtime.models.container import ContainerMount, ContainerStatus, GenericContainer, GenericMgmtIPs
+from clab_runtime.models.event import ContainerEvent, EventAction, EventStreamOptions, EventType
+from clab_runtime.models.exec import ExecCmd, ExecCollection, ExecResult
+from clab_runtime.models.filters import GenericFilter
+from clab_runtime.models.image import GraphDriver, GraphDriverData, ImageConfig, ImageInspect, RootFS
+from clab_runtime.models.lab import Endpoint, EndpointlessNode, Node
+from clab_runtime.models.log import LogLine, StreamName
+from clab_runtime.models.mounts import Bind, Volume
+from clab_runtime.models.network import MgmtNet
+from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
+from clab_runtime.models.ports import GenericPortBinding, PortBinding
+
+__all__ = [
+    "Bind",
+    "ContainerEvent",
+    "ContainerMount",
+    "ContainerStatus",
+    "DNSConfig",
+    "Endpoint",
+    "EndpointlessNode",
+    "EventAction",
+    "EventStreamOptions",
+    "EventType",
+    "ExecCmd",
+    "ExecCollection",
+    "ExecResult",
+    "GenericContainer",
+    "GenericFilter",
+    "GenericMgmtIPs",
+    "GenericPortBinding",
+    "GraphDriver",
+    "GraphDriverData",
+    "HealthcheckConfig",
+    "ImageConfig",
+    "ImageInspect",
+    "LogLine",
+    "MgmtNet",
+    "Node",
+    "NodeConfig",
+    "PortBinding",
+    "PullPolicy",
+    "RootFS",
+    "RuntimeConfig",
+    "StreamName",
+    "VerifyLinkParams",
+    "Volume",
+    "labels",
+]
