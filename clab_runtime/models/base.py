@@ -20,7 +20,7 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def _as_tuple(name: str, value: object) -> tuple[object, ...]:
     """Freeze a sequence; a lone string is one by type only, and would fall apart into letters."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise InvalidValueError(name, value, "give a list")
     return tuple(cast("Iterable[object]", value))
 
@@ -29,7 +29,12 @@ def _as_dict(name: str, value: object) -> dict[object, object]:
     """Copy a mapping, so that the caller's stays the caller's."""
     if not isinstance(value, Mapping):
         raise InvalidValueError(name, value, "give a mapping")
-    return dict(cast("Mapping[object, object]", value))
+    return {key: _as_value(item) for key, item in cast("Mapping[object, object]", value).items()}
+
+
+def _as_value(item: object) -> object:
+    """Freeze a list inside a mapping, so that equal values are equal however they were made."""
+    return tuple(cast("list[object]", item)) if isinstance(item, list) else item
 
 
 @cache

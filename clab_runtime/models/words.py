@@ -46,7 +46,7 @@ class WordedModel(Model, frozen=True, omit_defaults=True):
     def to_yaml(self) -> bytes:
         """Write YAML; needs the extra `yaml`."""
         _pyyaml()
-        return msgspec.yaml.encode(self, order="deterministic")
+        return msgspec.yaml.encode(self)
 
 
 def _build(model: type[_M], data: object) -> _M:
