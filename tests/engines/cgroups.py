@@ -1,0 +1,174 @@
+"""One cgroup per engine: what it starts can be found and killed there, and no cgroup it makes lies elsewhere.
+
+Every hierarchy of the machine gets a directory of the engine's name. The engine lives in a cgroup namespace rooted
+there, in the leaf ``engine``, and sees its own mounts of the hierarchies, so whatever parent a container asks for is
+made below the engine's directory. Nothing depends on what is mounted on the host's /sys/fs/cgroup.
+
+Where only cgroup v2 is mounted, controllers are handed down from the root and from the engine's directory. The kernel
+refuses that (EBUSY) in a cgroup that is not the real root and has processes in it, as in a container whose cgroup
+namespace starts at the cgroup of its shell: the engine then runs without those controllers (no limits).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.engines import linux
+from tests.engines.errors import EngineSetupError
+
+_LEAF = "engine"
+_V1_CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")  # empty in a new cpuset, and then no process can enter it
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """One cgroup file system: the directory name it is known by, its type and mount options."""
+
+    name: str
+    fstype: str
+    options: str
+
+
+def hierarchies() -> list[Hierarchy]:
+    """Return the machine's hierarchies, as the kernel lists them for this process."""
+    names = [line.split(":")[1] for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    return [_hierarchy(name) for name in names] or [_hierarchy("")]
+
+
+def _hierarchy(controllers: str) -> Hierarchy:
+    if not controllers:
+        return Hierarchy("unified", "cgroup2", "")
+    label = controllers.removeprefix("name=")
+    return Hierarchy(label, "cgroup", f"none,{controllers}" if label != controllers else controllers)
+
+
+def mount_for_engine(target: Path) -> None:
+    """Mount the hierarchies on TARGET (a /sys/fs/cgroup) in the layout that engines know."""
+    present = hierarchies()
+    if len(present) == 1 and present[0].fstype == "cgroup2":
+        linux.mount("cgroup2", target, "cgroup2")
+        return
+    linux.mount("cgroup", target, "tmpfs", data="mode=755")
+    _mount_each(target, present)
+    for controllers in (item.name for item in present if "," in item.name):
+        for controller in controllers.split(","):
+            (target / controller).symlink_to(controllers)
+
+
+def _mount_each(target: Path, present: list[Hierarchy]) -> None:
+    for item in present:
+        (target / item.name).mkdir()
+        linux.mount(item.fstype, target / item.name, item.fstype, data=item.options)
+
+
+def enter(name: str, scratch: Path) -> None:
+    """Move this process into the cgroup NAME/engine of every hierarchy, in a cgroup namespace rooted at NAME.
+
+    SCRATCH is an empty directory on a tmpfs, in a private mount namespace.
+    """
+    present = hierarchies()
+    _mount_each(scratch, present)
+    for item in present:
+        _hand_down_controllers(scratch / item.name)
+        _move_into(scratch / item.name / name)
+    linux.unshare(linux.CLONE_NEWCGROUP)
+    for item in present:
+        _move_into(scratch / item.name / name / _LEAF)
+        _hand_down_controllers(scratch / item.name / name)
+        linux.unmount(scratch / item.name)
+
+
+def _move_into(directory: Path) -> None:
+    directory.mkdir(exist_ok=True)
+    for file in _V1_CPUSET_FILES:
+        if (directory / file).exists() and not (directory / "cgroup.controllers").exists():
+            (directory / file).write_text((directory.parent / file).read_text())
+    (directory / "cgroup.procs").write_text("0")
+
+
+def _hand_down_controllers(directory: Path) -> None:
+    controllers = directory / "cgroup.controllers"  # v2 only
+    if not controllers.exists():
+        return
+    for controller in controllers.read_text().split():
+        with contextlib.suppress(OSError):  # see the head of this module
+            (directory / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def processes(name: str) -> list[int]:
+    """Return the ids of the processes anywhere in the cgroup NAME, zombies not counted."""
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if _belongs(path, f"/{name}/")]
+
+
+def _belongs(process: Path, marker: str) -> bool:
+    try:
+        lines = (process / "cgroup").read_text().splitlines()
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:  # it has just ended
+        return False
+    return state != "Z" and any(marker in f"{line}/" for line in lines)
+
+
+def kill(name: str, spare: int | None = None, timeout: float = 10) -> None:
+    """Kill every process in the cgroup NAME, but SPARE, and wait until none is left."""
+    deadline = time.monotonic() + timeout
+    while (found := [pid for pid in processes(name) if pid != spare]) and time.monotonic() < deadline:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
+    if found:
+        raise EngineSetupError(f"processes {found} do not die")
+
+
+def remove(name: str) -> None:
+    """Remove the directories of the cgroup NAME from every hierarchy (in a process of its own, for its mounts)."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    program = f"from {__name__} import remove_here; remove_here({name!r})"
+    result = subprocess.run([sys.executable, "-c", program], env=environment, stdin=subprocess.DEVNULL, check=False)
+    if result.returncode != 0:
+        raise EngineSetupError(f"the cgroup directories {name} could not be removed, see above")
+
+
+def remove_here(name: str) -> None:
+    """Remove them in this process, which loses sight of the host's mounts by it."""
+    with tempfile.TemporaryDirectory(prefix="clab-") as temporary:
+        scratch = Path(temporary)
+        linux.private_mount_namespace()
+        linux.mount("scratch", scratch, "tmpfs")
+        try:
+            present = hierarchies()
+            _mount_each(scratch, present)
+            for item in present:
+                _remove_tree(scratch / item.name / name)
+                linux.unmount(scratch / item.name)
+        finally:
+            linux.unmount(scratch)
+
+
+def _remove_tree(directory: Path) -> None:
+    for path, _, _ in os.walk(directory, topdown=False):
+        _remove_directory(Path(path))
+
+
+def _remove_directory(directory: Path, timeout: float = 5) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            directory.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:  # busy until the kernel has done with the processes that were killed
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

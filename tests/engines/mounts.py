@@ -1,0 +1,114 @@
+"""The host's mounts that an engine shares with the outside, and how they are found and removed.
+
+An engine has a mount namespace of its own. Only one directory is shared with the host, the one where the engine keeps
+the files of its containers' network namespaces, so that a container's SandboxKey names a file outside as well: Docker's
+lies in the engine's directory, Podman's is always /run/netns. Where the host has nothing mounted there, a small
+file system named after this harness is, and the last engine to go takes it away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.engines import linux
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+RUN_NETNS = Path("/run/netns")
+_OURS = "clab-engines"
+_OURS_WITH_DIRECTORY = "clab-engines-directory"  # the mount point was made for it, too
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A line of mountinfo: where, and what."""
+
+    target: Path
+    source: str
+
+
+def mounted() -> list[Mount]:
+    """Return the mounts of this namespace, in the order they were made."""
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return [Mount(Path(_unescaped(line.split()[4])), line.partition(" - ")[2].split()[1]) for line in lines]
+
+
+def _unescaped(word: str) -> str:
+    return word.encode().decode("unicode_escape").encode("latin-1").decode()
+
+
+def share(directory: Path) -> None:
+    """Make DIRECTORY a mount of its own whose mounts are seen in every mount namespace that has a copy of it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    linux.bind(directory, directory)
+    linux.set_propagation(directory, linux.MS_PRIVATE)  # not a peer of what it lies on
+    linux.set_propagation(directory, linux.MS_SHARED)
+
+
+def unmount_below(directory: Path) -> None:
+    """Remove every mount on or below DIRECTORY, the newest first."""
+    for mount in reversed(mounted()):
+        if mount.target.is_relative_to(directory):
+            linux.unmount(mount.target)
+
+
+def share_run_netns() -> None:
+    """Make the host's /run/netns a shared mount, as iproute2 and Podman themselves do."""
+    with _run_netns_lock():
+        if not any(mount.target == RUN_NETNS for mount in mounted()):
+            new = not RUN_NETNS.exists()
+            RUN_NETNS.mkdir(exist_ok=True)
+            if any(RUN_NETNS.iterdir()):
+                linux.bind(RUN_NETNS, RUN_NETNS)
+            else:
+                linux.mount(_OURS_WITH_DIRECTORY if new else _OURS, RUN_NETNS, "tmpfs", data="mode=755")
+            linux.set_propagation(RUN_NETNS, linux.MS_PRIVATE)
+        linux.set_propagation(RUN_NETNS, linux.MS_SHARED)
+
+
+def hold_run_netns() -> int:
+    """Return a descriptor that tells other engines, as long as it is open, that /run/netns is in use."""
+    descriptor = os.open(RUN_NETNS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+def release_run_netns(files: set[Path]) -> None:
+    """Remove FILES from /run/netns, and then the mount, if it is ours, empty, and no other engine holds it."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            linux.unmount(file)
+        file.unlink(missing_ok=True)
+    with _run_netns_lock():
+        source = next((mount.source for mount in mounted() if mount.target == RUN_NETNS), "")
+        if source in {_OURS, _OURS_WITH_DIRECTORY} and not any(RUN_NETNS.iterdir()) and _nobody_holds_run_netns():
+            linux.unmount(RUN_NETNS)
+            if source == _OURS_WITH_DIRECTORY:
+                RUN_NETNS.rmdir()
+
+
+def _nobody_holds_run_netns() -> bool:
+    descriptor = os.open(RUN_NETNS, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+@contextlib.contextmanager
+def _run_netns_lock() -> Generator[None]:
+    descriptor = os.open(RUN_NETNS.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

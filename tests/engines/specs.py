@@ -1,0 +1,72 @@
+"""The engines that can be started: their names, the Debian suite each one comes from, and its packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tests.engines.errors import EngineSetupError
+
+Kind = Literal["docker", "podman"]
+
+# What every tree has: the directory skeleton, a shell to look around with, and the tools both kinds of engine call.
+_COMMON = (
+    "base-files",
+    "bash",
+    "busybox-static",
+    "ca-certificates",
+    "coreutils",
+    "dash",
+    "iproute2",
+    "iptables",
+    "kmod",
+    "mount",
+    "nftables",
+    "runc",
+)
+_PACKAGES: dict[Kind, tuple[str, ...]] = {
+    "docker": ("docker.io", "containerd", "procps", "tini"),  # procps: "top" runs the engine's own ps
+    "podman": ("podman", "aardvark-dns", "catatonit", "conmon", "netavark"),  # catatonit: HostConfig.Init
+}
+_MAIN_PACKAGE: dict[Kind, str] = {"docker": "docker.io", "podman": "podman"}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """One engine that can be started: NAME is kind and series, as in ``docker-20.10``."""
+
+    name: str
+    kind: Kind
+    suite: str
+
+    @property
+    def series(self) -> str:
+        return self.name.partition("-")[2]
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return (*_COMMON, *_PACKAGES[self.kind])
+
+    @property
+    def main_package(self) -> str:
+        return _MAIN_PACKAGE[self.kind]
+
+
+ENGINES: dict[str, EngineSpec] = {
+    spec.name: spec
+    for spec in (
+        EngineSpec("docker-20.10", "docker", "bookworm"),
+        EngineSpec("podman-4.3", "podman", "bookworm"),
+        EngineSpec("docker-26.1", "docker", "trixie"),
+        EngineSpec("podman-5.4", "podman", "trixie"),
+        EngineSpec("docker-28.5", "docker", "sid"),
+        EngineSpec("podman-5.8", "podman", "sid"),
+    )
+}
+
+
+def spec_of(name: str) -> EngineSpec:
+    """Look an engine up by name."""
+    if name not in ENGINES:
+        raise EngineSetupError(f"no engine is called {name!r}; there are: {', '.join(ENGINES)}")
+    return ENGINES[name]

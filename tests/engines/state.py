@@ -1,0 +1,151 @@
+"""An engine as its users hold it, and the files in its directory that tell the same to the next process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.engines import cgroups
+from tests.engines.errors import EngineSetupError
+from tests.engines.specs import Kind, spec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+_LONGEST_PATH = 107  # of a unix socket
+_LONGEST_SOCKET = "exec/containerd/containerd.sock.ttrpc"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A private engine: ENDPOINT is its unix:// address, DIRECTORY holds all it has."""
+
+    name: str
+    kind: Kind
+    version: str
+    endpoint: str
+    directory: Path
+
+    @property
+    def socket(self) -> Path:
+        return Path(self.endpoint.removeprefix("unix://"))
+
+    @property
+    def log(self) -> Path:
+        """What the engine wrote, from its first start on."""
+        return self.directory / "log"
+
+    @property
+    def keeper_pid(self) -> int:
+        """The process that holds the engine's namespaces, whether the engine itself runs or not."""
+        return _number_in(self.directory / "keeper.pid")
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's own process, None while it is stopped."""
+        file = self.directory / "engine.pid"
+        return _number_in(file) if file.exists() else None
+
+    @property
+    def netns(self) -> Path:
+        """The network namespace the engine lives in, where 127.0.0.1:PORT reaches a published port."""
+        return Path(f"/proc/{self.keeper_pid}/ns/net")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What ``up`` was asked for: the engine's name, where its tree is, and further arguments for the daemon."""
+
+    name: str
+    tree: str
+    arguments: tuple[str, ...] = ()
+    version: str = ""
+
+    def write(self, directory: Path) -> None:
+        write_whole(directory / "record.json", json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, directory: Path) -> Record:
+        fields: dict[str, Any] = json.loads((directory / "record.json").read_text())
+        return cls(fields["name"], fields["tree"], tuple(fields["arguments"]), fields["version"])
+
+    def engine(self, directory: Path) -> Engine:
+        kind = spec_of(self.name).kind
+        return Engine(self.name, kind, self.version, f"unix://{directory / f'{kind}.sock'}", directory)
+
+
+def base_directory() -> Path:
+    """Return where engines live that were not given a directory."""
+    return Path(tempfile.gettempdir()).resolve() / "clab-engines"
+
+
+def directory_for(name: str, directory: Path | str | None) -> Path:
+    """Return the engine's directory as an absolute path without links, short enough for the sockets in it."""
+    place = Path(directory).resolve() if directory else base_directory() / name
+    if len(os.fsencode(place / _LONGEST_SOCKET)) > _LONGEST_PATH:
+        raise EngineSetupError(f"{place} is too long for the unix sockets an engine makes: give a shorter directory")
+    return place
+
+
+def cgroup_of(directory: Path) -> str:
+    """Return the name of the engine's cgroup, which needs nothing but the directory's name to be found again."""
+    return f"clab-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]}"
+
+
+def keeper_of(directory: Path) -> int | None:
+    """Return the live process that holds the namespaces of the engine in DIRECTORY."""
+    file = directory / "keeper.pid"
+    pid = _number_in(file) if file.exists() else None
+    return pid if pid in cgroups.processes(cgroup_of(directory)) else None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that no reader can see half of."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text)
+    temporary.rename(path)
+
+
+def _number_in(path: Path) -> int:
+    return int(path.read_text())
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Generator[None]:
+    """Hold the engine's directory, made if need be, against every other process that starts or stops it."""
+    while True:
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still(descriptor, directory):  # not removed by the one who held it before
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_still(descriptor: int, directory: Path) -> bool:
+    return directory.exists() and os.path.samestat(os.fstat(descriptor), directory.stat())
+
+
+def remove_directory(directory: Path) -> None:
+    """Delete the engine's directory, and the one of all engines when this was the last."""
+    shutil.rmtree(directory)
+    if directory.parent == base_directory():
+        with contextlib.suppress(OSError):
+            directory.parent.rmdir()
+
+
+def known_directories() -> Sequence[Path]:
+    """Return the directories of all engines below the default place."""
+    base = base_directory()
+    return sorted(path for path in base.iterdir() if path.is_dir()) if base.exists() else ()
