@@ -64,7 +64,7 @@ async def _connect(endpoint: EngineEndpoint, seconds: float) -> Stream:
     if endpoint.scheme == "unix":
         return await connect_unix(endpoint.path)
     if endpoint.scheme == "ssh":
-        return await open_ssh(endpoint, seconds)
+        return open_ssh(endpoint, seconds)
     stream = await anyio.connect_tcp(endpoint.host, endpoint.port)
     sock = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
     sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)

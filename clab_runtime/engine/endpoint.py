@@ -32,19 +32,23 @@ _MAX_PORT = 65535
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _HOST = re.compile(r"\w[\w.-]*|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?")
 _AUTHORITY = re.compile(
-    r"(?:(?P<user>[^@/]*)@)?(?:\[(?P<ipv6>[^]@/]*)\]|(?P<host>[^:@/\[\]]*))(?::(?P<port>[0-9]{1,5}))?(?P<path>/.*)?"
+    r"(?:(?P<user>[^@/]*)@)?(?:\[(?P<ipv6>[^]@/]*:[^]@/]*)\]|(?P<host>[^:@/\[\]]*))(?::(?P<port>[0-9]{1,5}))?(?P<path>/.*)?"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
 class TLSFiles:
-    """The PEM files of a TLS connection; without `ca` the system's authorities count."""
+    """The PEM files of a TLS connection; without `ca` the system's authorities count, without `key` it is in `cert`."""
 
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
     verify: bool = True
+
+    def __post_init__(self) -> None:
+        if self.key and not self.cert:
+            raise InvalidValueError("key", self.key, "a key goes with a certificate: give both, or neither")
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -238,7 +242,10 @@ def _port(digits: str | None) -> int:
 
 def _without_password(url: str) -> str:
     """Hide what stands before an `@`, as it may hold a password."""
-    return url if url.startswith("unix://") else re.sub(r"://.*@", "://***@", url, flags=re.DOTALL)
+    scheme, separator, rest = url.partition("://")
+    if scheme == "unix" or "@" not in url:
+        return url
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if separator else f"***@{url.rpartition('@')[2]}"
 
 
 def _check_unix(endpoint: EngineEndpoint) -> None:

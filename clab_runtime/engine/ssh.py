@@ -3,14 +3,14 @@
 import os
 import shlex
 import socket
+import subprocess
 import tempfile
-from contextlib import suppress
 from math import ceil
 from typing import IO
 
 import anyio
 from anyio import BrokenResourceError, EndOfStream
-from anyio.abc import ByteStream, Process
+from anyio.abc import ByteStream
 
 from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.unix import DEFAULT_MAX_BYTES, UnixStream
@@ -20,7 +20,12 @@ REAP_SECONDS = 5.0
 """How long closing waits for a killed ssh to be gone."""
 EXIT_SECONDS = 2.0
 """How long an error waits for ssh's own words and status, once it has closed its output."""
+FIRST_LOOK = 0.001
+LAST_LOOK = 0.05
+"""Seconds between looks whether ssh has ended: doubled from the first to the last."""
 _MAX_WORDS = 8192
+
+Process = subprocess.Popen[bytes]
 
 _SOCKET_OPTION = {"docker": "--host", "podman": "--url"}
 
@@ -28,7 +33,7 @@ _SOCKET_OPTION = {"docker": "--host", "podman": "--url"}
 class SSHStream(ByteStream):
     """Bytes to the engine through an ssh process, which lives as long as the stream.
 
-    If ssh ends before the engine has sent anything, `receive` and `send` raise EngineConnectionError with its last words.
+    If ssh ends before the engine has sent anything, `receive` and `send` raise EngineConnectionError with what it said.
     """
 
     def __init__(self, endpoint: EngineEndpoint, stream: UnixStream, process: Process, words: IO[bytes]) -> None:
@@ -77,18 +82,18 @@ class SSHStream(ByteStream):
         if self._answered:
             return
         with anyio.move_on_after(EXIT_SECONDS):
-            await self._process.wait()
+            await _ended(self._process)
         words = _last_line(self._words) or "it said nothing"
         problem = f"ssh ended before the engine answered (status {self._process.returncode}): {words}"
         raise EngineConnectionError(str(self._endpoint), problem, _advice(self._endpoint)) from error
 
 
-async def open_ssh(endpoint: EngineEndpoint, connect_seconds: float) -> SSHStream:
+def open_ssh(endpoint: EngineEndpoint, connect_seconds: float) -> SSHStream:
     """Start ssh; it gives up if the other machine is silent for `connect_seconds`. Raises EngineConnectionError."""
     ours, theirs = socket.socketpair()
     words = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe would block ssh when nobody reads it; the stream closes it
     try:
-        process = await _start(endpoint, connect_seconds, theirs, words)
+        process = _start(endpoint, connect_seconds, theirs, words)
     except BaseException:
         ours.close()
         words.close()
@@ -109,13 +114,14 @@ def command(endpoint: EngineEndpoint, connect_seconds: float) -> list[str]:
     return [*line, "--", endpoint.host, " ".join([*far, "system", "dial-stdio"])]
 
 
-async def _start(endpoint: EngineEndpoint, connect_seconds: float, stdio: socket.socket, words: IO[bytes]) -> Process:
-    """Run ssh with the socket as its input and output, out of reach of the terminal's Ctrl-C: we close it ourselves."""
+def _start(endpoint: EngineEndpoint, connect_seconds: float, stdio: socket.socket, words: IO[bytes]) -> Process:
+    """Run ssh with the socket as its input and output, out of reach of the terminal's Ctrl-C: we close it ourselves.
+
+    Not through the event loop's own subprocesses: asyncio's lose the status when their watcher and kill() race to reap.
+    """
     line = command(endpoint, connect_seconds)
     try:
-        return await anyio.open_process(
-            line, stdin=stdio.fileno(), stdout=stdio.fileno(), stderr=words.fileno(), start_new_session=True
-        )
+        return Process(line, stdin=stdio.fileno(), stdout=stdio.fileno(), stderr=words, start_new_session=True)
     except OSError as error:
         problem = f"can't run ssh: {error.strerror}"
         raise EngineConnectionError(
@@ -125,10 +131,16 @@ async def _start(endpoint: EngineEndpoint, connect_seconds: float, stdio: socket
 
 async def _kill(process: Process) -> None:
     """End a process and reap it."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+    process.kill()
+    await _ended(process)
+
+
+async def _ended(process: Process) -> None:
+    """Wait until a process has ended, and reap it."""
+    delay = FIRST_LOOK
+    while process.poll() is None:
+        await anyio.sleep(delay)
+        delay = min(2 * delay, LAST_LOOK)
 
 
 def _last_line(words: IO[bytes]) -> str:

@@ -47,7 +47,7 @@ class TLSByteStream(ByteStream):
         """Send all the bytes."""
         try:
             await self._inner.send(item)
-        except ssl.SSLError as error:
+        except (ssl.SSLError, EndOfStream) as error:
             raise BrokenResourceError from error
 
     async def send_eof(self) -> None:

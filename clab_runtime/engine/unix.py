@@ -32,12 +32,12 @@ class UnixStream(ByteStream):
 
     def __init__(self, sock: socket.socket) -> None:
         """Take over a connected socket."""
-        self._closed = False
-        self._receiving = False
-        self._sending = False
+        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
         self._sock = sock
         self._fd = sock.fileno()
-        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        self._receiving = False
+        self._sending = False
+        self._closed = False
 
     async def receive(self, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
         """Return up to `max_bytes` bytes as soon as there are any."""
@@ -138,7 +138,7 @@ class UnixStream(ByteStream):
 
 
 async def connect_unix(path: str) -> UnixStream:
-    """Connect to a unix socket; while the listener's queue is full, try again. Raises OSError; callers bound the time."""
+    """Connect to a unix socket; again and again while its queue is full. Raises OSError; the caller bounds the time."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     delay = FIRST_RETRY
     try:
