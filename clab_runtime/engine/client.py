@@ -1,0 +1,218 @@
+"""EngineClient: one engine's HTTP API, typed; the groups of endpoints hang on it.
+
+`request` and `call` are unary calls with and without an answer worth decoding, `stream` is one whose answer goes on,
+`upgrade` one that becomes a raw duplex. All go through `open`, which adds the API version, asks the transport, and
+turns an error status into a typed error.
+"""
+
+from collections.abc import AsyncIterable, Mapping
+from typing import Self, TypedDict, TypeVar, Unpack
+
+import anyio
+import httpx
+import msgspec
+
+from clab_runtime.engine.containers import Containers
+from clab_runtime.engine.duplex import Duplex
+from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
+from clab_runtime.engine.execs import Execs
+from clab_runtime.engine.images import Images
+from clab_runtime.engine.networks import Networks
+from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
+from clab_runtime.engine.stream import FOREIGN_ERRORS, RawStream, Upload, body_of
+from clab_runtime.engine.system import System
+from clab_runtime.engine.target import EngineURL, QueryValue, with_query
+from clab_runtime.engine.transport import DEDICATED, EngineTransport
+from clab_runtime.engine.version import EngineInfo, negotiate
+from clab_runtime.engine.volumes import Volumes
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError
+
+T = TypeVar("T")
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds that a unary call may take."""
+
+MAX_BODY = 256 * 1024 * 1024
+"""Bytes of an answer that is held in memory; a list of ten thousand containers has some 30 MB."""
+
+_Headers = list[tuple[bytes, bytes]]
+_NO_BODY = httpx.ByteStream(b"")
+_encoder = msgspec.json.Encoder()
+
+
+class Options(TypedDict, total=False):
+    """What a request may have besides its method and path."""
+
+    query: Mapping[str, QueryValue]
+    """What stands behind the `?`."""
+    json: msgspec.Struct
+    """The body, to be sent as JSON."""
+    content: AsyncIterable[bytes] | None
+    """The body, a tar archive to be streamed."""
+    upgrade: bool
+    """Whether to ask for a raw duplex."""
+    timeout: float | None
+    """Seconds for the whole call, the client's own when not given; None for no limit."""
+    dedicated: bool
+    """Whether to use a connection of its own: for what takes long."""
+
+
+class EngineClient:
+    """Talk to one engine; an async context manager, to be shared by the tasks of one event loop."""
+
+    def __init__(
+        self,
+        endpoint: EngineEndpoint | str | None = None,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        """Note where the engine is (see `resolve_docker`); nothing is opened before the first call.
+
+        `timeout` is in seconds and bounds unary calls, `max_body` in bytes and bounds answers that are held in memory.
+        `transport` replaces our own by any other of httpx.
+        """
+        self.endpoint = resolve_docker(endpoint)
+        self.timeout = timeout
+        self.containers = Containers(self)
+        self.execs = Execs(self)
+        self.images = Images(self)
+        self.networks = Networks(self)
+        self.volumes = Volumes(self)
+        self.system = System(self)
+        self._max_body = max_body
+        self._transport = transport or EngineTransport(self.endpoint)
+        self._base, self._headers = _base_url(self.endpoint)
+        self._url = httpx.URL(self._base)
+        self._info: EngineInfo | None = None
+        self._negotiating = anyio.Lock()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._transport!r}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the idle connections; a later call raises EngineConnectionError."""
+        self._closed = True
+        await self._transport.aclose()
+
+    async def info(self) -> EngineInfo:
+        """Return which engine this is and which API version is spoken; asks GET /_ping the first time.
+
+        Raises UnsupportedOperationError when the engine is older than API 1.40.
+        """
+        if self._info is None:
+            async with self._negotiating:
+                if self._info is None:
+                    response = await self._ask("GET", "/_ping", {})
+                    await self._read("GET", "/_ping", response)
+                    self._info = negotiate(response.headers, str(self.endpoint))
+        return self._info
+
+    async def request(self, method: str, path: str, reply: type[T], **options: Unpack[Options]) -> T:
+        """Make a unary call and decode its answer.
+
+        Raises EngineError of the class that the status stands for, EngineConnectionError, EngineProtocolError, and
+        TimeoutError when the engine has not answered within `timeout` seconds.
+        """
+        body = await self.call(method, path, **options)
+        return decode(body, reply, f"{method} {path}")
+
+    async def call(self, method: str, path: str, **options: Unpack[Options]) -> bytes:
+        """Make a unary call and return the answer's body as it is; raises as `request` does."""
+        options.setdefault("timeout", self.timeout)
+        response = await self.open(method, path, **options)
+        return await self._read(method, path, response)
+
+    def stream(self, method: str, path: str, **options: Unpack[Options]) -> RawStream:
+        """Prepare a call whose answer goes on; it has a connection of its own and no time-out."""
+        options["dedicated"] = True
+        return RawStream(self, method, path, options)
+
+    async def upgrade(self, path: str, **options: Unpack[Options]) -> Duplex:
+        """POST a request that turns its connection into a raw duplex, which the caller closes."""
+        options["upgrade"] = options["dedicated"] = True
+        options["timeout"] = self.timeout
+        response = await self.open("POST", path, **options)
+        duplex = response.extensions.get("network_stream")
+        if isinstance(duplex, Duplex):
+            return duplex
+        await body_of(response).aclose()
+        raise EngineProtocolError(f"POST {path}: the engine did not turn the connection into a raw stream")
+
+    async def open(self, method: str, path: str, **options: Unpack[Options]) -> httpx.Response:
+        """Send a request and return its response with the body unread; raise for an error status."""
+        info = self._info or await self.info()
+        response = await self._ask(method, f"/v{info.api_version}{path}", options)
+        if is_error(response.status_code):
+            body = await self._read(method, path, response)
+            raise error_from_reply(response.status_code, body, method, path)
+        return response
+
+    def translated(self, method: str, path: str, exc: Exception) -> Exception:
+        """Give a time-out words, and another transport's exception one of our classes."""
+        if isinstance(exc, TimeoutError | httpx.TimeoutException):
+            return TimeoutError(f"{method} {path}: {exc or f'{self.endpoint} has not answered in time'}")
+        if isinstance(exc, httpx.ProtocolError):
+            return EngineProtocolError(f"{method} {path}: {exc}")
+        return EngineConnectionError(str(self.endpoint), str(exc), "see whether the engine is running")
+
+    async def _ask(self, method: str, target: str, options: Options) -> httpx.Response:
+        """Let the transport carry a request."""
+        if self._closed:
+            raise EngineConnectionError(str(self.endpoint), "this client has been closed", "open another one")
+        request = self._build(method, target, options)
+        try:
+            return await self._transport.handle_async_request(request)
+        except FOREIGN_ERRORS as exc:
+            raise self.translated(method, target, exc) from exc
+
+    async def _read(self, method: str, path: str, response: httpx.Response) -> bytes:
+        """Read a body whole, within the limit, and be done with the response."""
+        stream = body_of(response)
+        try:
+            return await read_all(stream, self._max_body, f"{method} {path}")
+        except FOREIGN_ERRORS as exc:
+            raise self.translated(method, path, exc) from exc
+        finally:
+            await stream.aclose()
+
+    def _build(self, method: str, target: str, options: Options) -> httpx.Request:
+        """Make an httpx.Request the frugal way: the URL unparsed, the headers as they go out, the stream ready."""
+        headers, stream = self._body(options)
+        extensions: dict[str, object] = {"timeout": {"read": options.get("timeout")}}
+        if options.get("dedicated"):
+            extensions[DEDICATED] = True
+        request = httpx.Request(method, self._url, headers=headers, stream=stream, extensions=extensions)
+        request.url = EngineURL(self._base, with_query(target, options.get("query")))  # the constructor would parse it
+        return request
+
+    def _body(self, options: Options) -> tuple[_Headers, httpx.AsyncByteStream]:
+        """Return the body that the options ask for, with the headers that belong to it."""
+        headers, stream = self._headers, _NO_BODY
+        if (document := options.get("json")) is not None:
+            body = _encoder.encode(document)
+            headers = [*headers, (b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
+            stream = httpx.ByteStream(body)
+        elif (content := options.get("content")) is not None:
+            headers = [*headers, (b"Content-Type", b"application/x-tar"), (b"Transfer-Encoding", b"chunked")]
+            return headers, Upload(content)
+        if options.get("upgrade"):
+            headers = [*headers, (b"Connection", b"Upgrade"), (b"Upgrade", b"tcp")]
+        return headers, stream
+
+
+def _base_url(endpoint: EngineEndpoint) -> tuple[str, _Headers]:
+    """Return the scheme and host of the URLs, and the headers that every request has."""
+    scheme = "https" if endpoint.tls else "http"
+    host = "localhost"
+    if endpoint.scheme == "tcp":
+        host = f"[{endpoint.host}]:{endpoint.port}" if ":" in endpoint.host else f"{endpoint.host}:{endpoint.port}"
+    return f"{scheme}://{host}", [(b"Host", host.encode())]

@@ -1,0 +1,160 @@
+"""One HTTP/1.1 connection to an engine: a request out, a response in, or an upgrade to a raw duplex.
+
+A connection serves one exchange at a time. Nothing here decides which connection serves whom: that is the transport's.
+An exchange that fails or is cancelled leaves the connection unusable; whoever holds it closes it.
+"""
+
+from collections.abc import AsyncIterable
+
+import anyio
+from anyio.abc import ByteStream
+
+from clab_runtime.engine.http1 import ResponseParser
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError, InvalidValueError
+
+RECEIVE_SIZE = 256 * 1024
+"""Bytes asked for at once; a fast log fills it, and a buffer of that size costs nothing while it is empty."""
+
+EARLY_ERROR = 400
+"""From this status on, an answer that comes before the request has been sent whole ends the sending."""
+
+
+class Connection:
+    """Speak HTTP/1.1 over a byte stream, one exchange after the other."""
+
+    __slots__ = ("_endpoint", "_sent", "_stream", "parser")
+
+    def __init__(self, stream: ByteStream, endpoint: str) -> None:
+        """Take over the stream; `endpoint` is how errors call the other side."""
+        self._stream = stream
+        self._endpoint = endpoint
+        self._sent = True
+        self.parser = ResponseParser()
+
+    @property
+    def stream(self) -> ByteStream:
+        """The byte stream below."""
+        return self._stream
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the exchange is over on both sides and the engine keeps the connection open."""
+        return self._sent and self.parser.keep_alive
+
+    async def exchange(self, head: bytes, content: bytes, *, head_only: bool = False) -> None:
+        """Send a request whose body is in memory and read until the head of its response stands in `parser`."""
+        self.parser = ResponseParser(head_only=head_only)
+        self._sent = False
+        try:
+            await self._stream.send(head + content)
+            self._sent = True
+        except anyio.BrokenResourceError:
+            pass  # the engine has hung up, but its answer may still be there to read
+        await self._receive_head()
+
+    async def exchange_streamed(self, head: bytes, content: AsyncIterable[bytes], length: int | None) -> None:
+        """Send a request whose body comes in pieces, chunked unless its length is known, while the answer is read.
+
+        When the engine answers with an error before it has read all, the sending stops there; another early answer
+        (the progress of an image load) is kept until all is sent.
+        """
+        self.parser = ResponseParser()
+        self._sent = False
+        failure: Exception | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._receive_while_sending, tasks.cancel_scope)
+                await self._send_streamed(head, content, length)
+        except ExceptionGroup as failures:
+            failure = failures.exceptions[0]  # the first to fail has cancelled the other
+        if failure:
+            raise failure
+
+    async def receive(self) -> bytes:
+        """Return the next bytes of the response's body, or of the upgraded stream; `b""` at their end."""
+        parser = self.parser
+        while True:
+            if parser.chunks:
+                return parser.take()
+            if parser.upgraded:
+                return await self._receive_raw()
+            if parser.complete:
+                return b""
+            await self._feed()
+
+    async def send(self, data: bytes) -> None:
+        """Send raw bytes, once the connection has been upgraded."""
+        await self._stream.send(data)
+
+    async def send_eof(self) -> None:
+        """Close the sending side, once the connection has been upgraded."""
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Close the connection at once, also while cancelled."""
+        await anyio.aclose_forcefully(self._stream)
+
+    async def _send_streamed(self, head: bytes, content: AsyncIterable[bytes], length: int | None) -> None:
+        """Send the head and the pieces; if the engine hangs up, leave it to the receiver to find out why."""
+        try:
+            await self._stream.send(head)
+            await (self._send_chunked(content) if length is None else self._send_counted(content, length))
+            self._sent = True
+        except anyio.BrokenResourceError:
+            pass
+
+    async def _send_chunked(self, content: AsyncIterable[bytes]) -> None:
+        """Send the pieces in chunked coding."""
+        async for piece in content:
+            if piece:
+                await self._stream.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        await self._stream.send(b"0\r\n\r\n")
+
+    async def _send_counted(self, content: AsyncIterable[bytes], length: int) -> None:
+        """Send the pieces as they are, and hold the caller to the length that the head has promised."""
+        left = length
+        async for piece in content:
+            left -= len(piece)
+            if left < 0:
+                break
+            await self._stream.send(piece)
+        if left:
+            raise InvalidValueError("content", f"{length - left} bytes", f"the Content-Length header says {length}")
+
+    async def _receive_while_sending(self, scope: anyio.CancelScope) -> None:
+        """Read the head, and go on reading while the request is still being sent; end the sending after an error."""
+        parser = self.parser
+        await self._receive_head()
+        while not self._sent and not parser.complete and parser.status < EARLY_ERROR:
+            await self._feed()
+        if not self._sent:
+            scope.cancel()
+
+    async def _receive_head(self) -> None:
+        """Read until the head of the response is complete."""
+        while not self.parser.head_complete:
+            await self._feed()
+
+    async def _receive_raw(self) -> bytes:
+        """Read from the upgraded stream."""
+        try:
+            return await self._stream.receive(RECEIVE_SIZE)
+        except anyio.EndOfStream:
+            return b""
+        except anyio.BrokenResourceError as exc:
+            raise EngineProtocolError(f"{self._endpoint}: the connection broke in the middle of a stream") from exc
+
+    async def _feed(self) -> None:
+        """Read once and let the parser have it."""
+        try:
+            data = await self._stream.receive(RECEIVE_SIZE)
+        except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
+            if not self.parser.begun:
+                raise EngineConnectionError(
+                    self._endpoint,
+                    "the engine closed the connection without an answer",
+                    "see the engine's own log; it may have been stopped or restarted",
+                ) from exc
+            self.parser.feed_eof()
+        else:
+            self.parser.feed(data)

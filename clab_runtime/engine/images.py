@@ -1,0 +1,55 @@
+"""The endpoints of images; /images/..."""
+
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from clab_runtime.engine import schema
+from clab_runtime.engine.stream import JSONSource, Stream
+from clab_runtime.engine.target import segment
+
+if TYPE_CHECKING:
+    from clab_runtime.engine.client import EngineClient
+
+
+class Images:
+    """Pull, load, look at and remove images."""
+
+    def __init__(self, client: "EngineClient") -> None:
+        self._client = client
+
+    async def inspect(self, image: str) -> schema.ImageInspectReply:
+        """Return what the engine knows of an image; GET /images/{name}/json."""
+        return await self._client.request("GET", f"/images/{segment(image, 'image')}/json", schema.ImageInspectReply)
+
+    async def list(self, *, filters: Mapping[str, Sequence[str]] | None = None) -> Sequence[schema.ImageSummary]:
+        """List images; GET /images/json."""
+        return await self._client.request("GET", "/images/json", list[schema.ImageSummary], query={"filters": filters})
+
+    def pull(self, repository: str, tag: str) -> Stream[schema.ProgressLine]:
+        """Pull an image, `tag` being a tag or a digest, and report its progress; POST /images/create.
+
+        A failure after the first line raises EngineStreamError.
+        """
+        query = {"fromImage": segment(repository, "image") and repository, "tag": segment(tag, "tag") and tag}
+        return _progress(self._client, "/images/create", query, None)
+
+    def load(self, archive: AsyncIterable[bytes]) -> Stream[schema.ProgressLine]:
+        """Load images from a tar archive as `docker save` writes it; POST /images/load."""
+        return _progress(self._client, "/images/load", {}, archive)
+
+    async def tag(self, image: str, repository: str, tag: str) -> None:
+        """Give an image another name; POST /images/{name}/tag."""
+        path = f"/images/{segment(image, 'image')}/tag"
+        await self._client.call("POST", path, query={"repo": repository, "tag": tag})
+
+    async def remove(self, image: str, *, force: bool = False) -> None:
+        """Remove a name of an image, and with the last one the image; DELETE /images/{name}."""
+        await self._client.call("DELETE", f"/images/{segment(image, 'image')}", query={"force": force}, dedicated=True)
+
+
+def _progress(
+    client: "EngineClient", path: str, query: Mapping[str, str], archive: AsyncIterable[bytes] | None
+) -> Stream[schema.ProgressLine]:
+    """Stream the progress of a long operation on images."""
+    raw = client.stream("POST", path, query=query, content=archive)
+    return Stream(JSONSource(raw, schema.ProgressLine, lambda line: line.failure))

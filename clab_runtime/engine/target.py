@@ -1,0 +1,67 @@
+"""What stands in a request's first line: path segments, queries, and the URL that carries them cheaply."""
+
+import json
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from clab_runtime.errors import InvalidValueError
+
+QueryValue = str | int | float | bool | None | Mapping[str, Sequence[str]]
+"""A query's value: None leaves the key out, a mapping is the engine's `filters` (JSON), a bool 1 or 0."""
+
+
+def segment(value: str, field: str) -> str:
+    """Percent-encode an id or a name into one path segment; refuse one that no object can have.
+
+    Raises InvalidValueError when it is blank, or `.` or `..`, which a router would take for a way.
+    """
+    if not isinstance(value, str) or not value.strip() or value in {".", ".."}:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidValueError(field, value, "give a name or an id")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError as exc:
+        raise InvalidValueError(field, value, "give a name or an id that can be written as UTF-8") from exc
+
+
+def with_query(path: str, query: Mapping[str, QueryValue] | None) -> str:
+    """Append the query's values that are set."""
+    if not query:
+        return path
+    pairs = [(key, _text(value)) for key, value in query.items() if value is not None]
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def _text(value: QueryValue) -> str:
+    """Write one value as the engines read it."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, Mapping):
+        return json.dumps({key: list(values) for key, values in value.items()})
+    return str(value)
+
+
+class EngineURL(httpx.URL):
+    """An httpx.URL that is parsed when somebody looks into it, and not before.
+
+    Parsing costs more than the rest of a request; our own transport only needs `raw_path`, which is known. Any other
+    transport, and pytest-httpx, sees an ordinary URL.
+    """
+
+    def __init__(self, base: str, target: str) -> None:
+        """Join the scheme and host in `base` with an encoded path and query."""
+        self._base = base
+        self._target = target
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path and the query as they go over the wire."""
+        return self._target.encode("ascii")
+
+    def __getattr__(self, name: str) -> object:
+        """Parse, at the first look at what only parsing tells."""
+        if name != "_uri_reference":
+            raise AttributeError(name)
+        super().__init__(self._base + self._target)
+        return self.__dict__[name]

@@ -1,0 +1,152 @@
+"""httpx's transport interface on our own connections.
+
+Unary calls share a pool; a request with the extension `DEDICATED` (every stream, upgrade and slow call) gets a
+connection of its own, which is closed afterwards: a thousand followed logs never take a slot from an inspect call.
+
+The request extension `timeout` is httpx's, of which `read` counts: it bounds the whole exchange, from sending to the
+body's last byte, in seconds. Waiting for a slot does not count, since it is not the engine that is slow then; dialling
+has a limit of its own. What runs out raises the builtin TimeoutError. After an upgrade the response's extension
+`network_stream` is the raw duplex.
+"""
+
+import math
+from collections.abc import AsyncIterable, Mapping
+from typing import Self, cast
+
+import anyio
+from anyio import CancelScope
+import httpx
+
+from clab_runtime.engine.connection import Connection
+from clab_runtime.engine.dial import dial
+from clab_runtime.engine.duplex import Duplex
+from clab_runtime.engine.endpoint import EngineEndpoint
+from clab_runtime.engine.http1 import request_head
+from clab_runtime.engine.pool import UNLIMITED, ConnectionPool
+
+DEDICATED = "clab_runtime.dedicated"
+"""The request extension that asks for a connection of one's own."""
+
+POOL_SIZE = 20
+"""Connections that unary calls share; dockerd does not answer faster over more."""
+
+KEEP_ALIVE = 4.0
+"""Seconds that an idle connection is used again after."""
+
+_OK = 200
+
+
+class EngineTransport(httpx.AsyncBaseTransport):
+    """Carry requests to one engine."""
+
+    def __init__(self, endpoint: EngineEndpoint, *, pool_size: int = POOL_SIZE) -> None:
+        """Talk to `endpoint`; nothing is opened before the first request."""
+        self._endpoint = endpoint
+        self._unary = ConnectionPool(self._connect, pool_size, KEEP_ALIVE)
+        self._dedicated = ConnectionPool(self._connect, UNLIMITED, 0)
+
+    def __repr__(self) -> str:
+        """Show the live state, which tests and bug reports rely on."""
+        return (
+            f"<{type(self).__name__} {self._endpoint}: {self._unary.busy} busy, {self._unary.idle} idle, "
+            f"{self._dedicated.busy} dedicated>"
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return its response as soon as its head is there."""
+        pool = self._dedicated if DEDICATED in request.extensions else self._unary
+        await pool.enter()
+        exchange = _Exchange(pool)
+        try:
+            await exchange.begin(request)
+        except BaseException:
+            await exchange.aclose()
+            raise
+        return exchange.response(request)
+
+    async def aclose(self) -> None:
+        """Close the idle connections."""
+        await self._unary.aclose()
+        await self._dedicated.aclose()
+
+    async def _connect(self) -> Connection:
+        """Dial the engine."""
+        return Connection(await dial(self._endpoint), str(self._endpoint))
+
+
+class _Exchange(httpx.AsyncByteStream):
+    """A request's hold on a slot and a connection, from the first byte sent to the last of the body read.
+
+    As httpx wants it, it is the response's stream, too. A cancelled read loses nothing and may be repeated.
+    """
+
+    __slots__ = ("_connection", "_deadline", "_pool")
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool: ConnectionPool | None = pool
+        self._connection: Connection | None = None
+        self._deadline = math.inf
+
+    async def begin(self, request: httpx.Request) -> None:
+        """Get a connection, send the request and read the response's head."""
+        assert self._pool is not None  # noqa: S101 - only a closed exchange has none
+        connection = self._connection = await self._pool.get()
+        timeouts = cast("Mapping[str, float | None]", request.extensions.get("timeout", {}))
+        if (limit := timeouts.get("read")) is not None:
+            self._deadline = anyio.current_time() + limit
+        with CancelScope(deadline=self._deadline) as scope:
+            await _send(connection, request)
+        if scope.cancelled_caught: raise TimeoutError
+
+    def response(self, request: httpx.Request) -> httpx.Response:
+        """Wrap what the parser holds; the body is still to be read."""
+        assert self._connection is not None  # noqa: S101 - `begin` has made it
+        parser = self._connection.parser
+        extensions: dict[str, object] = {}
+        if parser.upgraded or (parser.status == _OK and parser.until_eof and "upgrade" in request.headers):
+            extensions["network_stream"] = Duplex(self._connection, self.aclose)
+        return httpx.Response(parser.status, headers=parser.headers, stream=self, extensions=extensions)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the body's next bytes; when it is over, give the connection back."""
+        if self._connection is None:
+            raise StopAsyncIteration
+        if self._connection.parser.chunks:
+            return self._connection.parser.take()
+        data = b"" if self._connection.parser.complete else await self._receive(self._connection)
+        if not data:
+            await self.aclose()
+            raise StopAsyncIteration
+        return data
+
+    async def _receive(self, connection: Connection) -> bytes:
+        """Wait for more within what is left of the time; after an error there is no more."""
+        try:
+            if self._deadline == math.inf:
+                return await connection.receive()
+            with anyio.fail_after(self._deadline - anyio.current_time()):
+                return await connection.receive()
+        except Exception:
+            await self.aclose()
+            raise
+
+    async def aclose(self) -> None:
+        """Give back the slot, and the connection if the exchange went to its end; close it otherwise."""
+        pool, self._pool = self._pool, None
+        connection, self._connection = self._connection, None
+        if pool is not None:
+            await pool.leave(connection)
+
+
+async def _send(connection: Connection, request: httpx.Request) -> None:
+    """Send a request over a connection in the way that its body asks for."""
+    head = request_head(request.method, request.url.raw_path, request.headers.raw)
+    if isinstance(request.stream, httpx.ByteStream):
+        await connection.exchange(head, b"".join(request.stream), head_only=request.method == "HEAD")
+    else:
+        length = request.headers.get("content-length")
+        content = cast("AsyncIterable[bytes]", request.stream)
+        await connection.exchange_streamed(head, content, None if length is None else int(length))

@@ -1,0 +1,277 @@
+"""ContainerRuntime: the interface of all runtimes, with the documentation of every method; and the options of `init`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from clab_runtime.engine.stream import Stream
+from clab_runtime.models import (
+    Bind,
+    ContainerEvent,
+    ContainerStatus,
+    EventStreamOptions,
+    ExecCmd,
+    ExecResult,
+    GenericContainer,
+    GenericFilter,
+    ImageInspect,
+    LogLine,
+    MgmtNet,
+    Node,
+    NodeConfig,
+    PullPolicy,
+    RuntimeConfig,
+)
+
+
+class ContainerRuntime(ABC):
+    """Deploy the containers of a network lab on one container engine.
+
+    Methods are coroutines, safe to run concurrently and to cancel at any moment. A container is given by its name or
+    its id. Besides what a method names, each raises EngineConnectionError when the engine can't be reached, EngineError
+    of the class that fits when the engine refuses, EngineProtocolError when it talks nonsense, TimeoutError when a
+    unary call takes longer than `config.timeout`, and InvalidValueError, before any request, for what can't be right.
+    """
+
+    # ------------------------------------------------------------ settings
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The runtime's name, as it is registered: `docker`, `podman`, or a third party's."""
+
+    @property
+    @abstractmethod
+    def config(self) -> RuntimeConfig:
+        """The settings in force."""
+
+    @property
+    @abstractmethod
+    def mgmt(self) -> MgmtNet:
+        """The management network; after `create_net` with what the engine chose."""
+
+    @abstractmethod
+    def with_config(self, config: RuntimeConfig) -> None:
+        """Record the settings for `init`."""
+
+    @abstractmethod
+    def with_mgmt_net(self, mgmt: MgmtNet) -> None:
+        """Record the management network for `init`."""
+
+    @abstractmethod
+    def with_keep_mgmt_net(self) -> None:
+        """Record that `delete_net` is to leave the management network alone."""
+
+    @abstractmethod
+    async def init(self, *options: "RuntimeOption") -> None:
+        """Apply the options and get in touch with the engine.
+
+        A management network without an MTU gets that of the engine's default bridge if it is called `clab`, else 1500;
+        one without a bridge learns it from the engine if the network exists. GET /_ping, GET /networks/{id}.
+        """
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Close the connections to the engine; containers and networks stay."""
+
+    @abstractmethod
+    async def check_connection(self) -> None:
+        """Raise EngineConnectionError, which says what to do, unless the engine answers; GET /_ping."""
+
+    @abstractmethod
+    def get_runtime_socket(self) -> str:
+        """Return the path of the unix socket in use; raise UnsupportedOperationError when the engine is elsewhere."""
+
+    @abstractmethod
+    def get_cooc_bind_mounts(self) -> Sequence[Bind]:
+        """Return what a container that drives this engine needs mounted."""
+
+    # ------------------------------------------------------------ network and images
+
+    @abstractmethod
+    async def create_net(self) -> None:
+        """Create the management network, or use the one there is; safe when two labs do it at once.
+
+        Afterwards `mgmt` holds the bridge and the gateways. Raises SubnetOverlapError when another network has the
+        addresses. POST /networks/create.
+        """
+
+    @abstractmethod
+    async def delete_net(self) -> None:
+        """Delete the management network unless it is the engine's own, is kept, is not a lab's, or is in use.
+
+        One that is gone already is no error. DELETE /networks/{id}.
+        """
+
+    @abstractmethod
+    async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
+        """Make an image available, as the policy says; POST /images/create.
+
+        Raises NotFoundError when the policy is `Never` and the engine lacks the image, and EngineStreamError when the
+        pull fails on the way.
+        """
+
+    @abstractmethod
+    async def inspect_image(self, image: str) -> ImageInspect:
+        """Return what the engine knows of an image; raise NotFoundError when it lacks it; GET /images/{name}/json."""
+
+    # ------------------------------------------------------------ a container's life
+
+    @abstractmethod
+    async def create_container(self, node: NodeConfig) -> str:
+        """Create a node's container without starting it, and return its id; POST /containers/create.
+
+        Raises ConflictError when the name is taken, NotFoundError when the image is missing, and
+        UnsupportedOperationError for what this engine can't do. Cancelled, it leaves no container behind.
+        """
+
+    @abstractmethod
+    async def start_container(self, container: str, node: Node) -> "StartedContainer":
+        """Start a created container and return a handle to wait with; POST /containers/{id}/start.
+
+        A fault that is known to pass is tried again. One that runs already is left as it is.
+        """
+
+    @abstractmethod
+    async def stop_container(self, container: str, signal: str | None = None) -> None:
+        """Stop a container with a signal (its own, if none is given), and kill it after `config.timeout` seconds.
+
+        One that does not run is left as it is. POST /containers/{id}/stop.
+        """
+
+    @abstractmethod
+    async def pause_container(self, container: str) -> None:
+        """Freeze a container; POST /containers/{id}/pause."""
+
+    @abstractmethod
+    async def unpause_container(self, container: str) -> None:
+        """Let a frozen container go on; POST /containers/{id}/unpause."""
+
+    @abstractmethod
+    async def delete_container(self, container: str) -> None:
+        """Delete a container with its anonymous volumes, after a graceful stop if `config` says so.
+
+        One that is gone already is no error. DELETE /containers/{id}.
+        """
+
+    # ------------------------------------------------------------ looking at containers
+
+    @abstractmethod
+    async def list_containers(self, filters: Sequence[GenericFilter] = ()) -> Sequence[GenericContainer]:
+        """List the containers that all filters let pass, in every state; GET /containers/json.
+
+        One that vanishes meanwhile is left out.
+        """
+
+    @abstractmethod
+    async def get_container_status(self, container: str) -> ContainerStatus:
+        """Return a container's state, NOT_FOUND when there is none; GET /containers/{id}/json."""
+
+    @abstractmethod
+    async def is_healthy(self, container: str) -> bool:
+        """Tell whether a container's health check says healthy; GET /containers/{id}/json.
+
+        Raises InvalidValueError when it has no health check.
+        """
+
+    @abstractmethod
+    async def get_ns_path(self, container: str) -> str:
+        """Return the path of a running container's network namespace; GET /containers/{id}/json.
+
+        Raises ContainerExitedError, with the last output, when it does not run.
+        """
+
+    @abstractmethod
+    async def get_hosts_path(self, container: str) -> str:
+        """Return the path of the file that is a container's /etc/hosts; GET /containers/{id}/json."""
+
+    @abstractmethod
+    async def log_non_running_container_output(self, container: str) -> None:
+        """Log the last output of a container that does not run; GET /containers/{id}/logs."""
+
+    # ------------------------------------------------------------ inside a container
+
+    @abstractmethod
+    async def exec(self, container: str, command: ExecCmd) -> ExecResult:
+        """Run a command as root and wait for its end; POST /containers/{id}/exec, POST /exec/{id}/start.
+
+        Has no time-out of its own. Cancelled, it kills the process where it can, and logs a warning where not. Raises
+        ConflictError when the container does not run.
+        """
+
+    @abstractmethod
+    async def exec_not_wait(self, container: str, command: ExecCmd) -> None:
+        """Start a command as root and leave it alone; POST /containers/{id}/exec, POST /exec/{id}/start."""
+
+    @abstractmethod
+    async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
+        """Write to a running container's standard input; POST /containers/{id}/attach."""
+
+    @abstractmethod
+    async def copy_to_container(self, container: str, destination: str, source: str) -> None:
+        """Copy a regular file of this machine into a container, its mode kept; PUT /containers/{id}/archive."""
+
+    # ------------------------------------------------------------ streams
+
+    @abstractmethod
+    def stream_logs(  # noqa: PLR0913 - the endpoint's own parameters
+        self,
+        container: str,
+        *,
+        follow: bool = True,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> Stream[LogLine]:
+        """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
+
+        `tail` is a number of lines. A followed stream is complete when the container stops.
+        """
+
+    @abstractmethod
+    def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
+        """Stream what happens to containers from now on; GET /events.
+
+        It is listening once it has been entered. A lost connection raises EngineProtocolError.
+        """
+
+
+class StartedContainer(ABC):
+    """A handle to a container that has been started."""
+
+    @property
+    @abstractmethod
+    def id(self) -> str:
+        """The name or the id that it was started by."""
+
+    @abstractmethod
+    async def wait_running(self) -> None:
+        """Wait until it runs; raise ContainerExitedError, with the evidence, when it ended instead."""
+
+    @abstractmethod
+    async def wait_exited(self) -> int:
+        """Wait, without a limit, until it ends; return its exit code. Raises NotFoundError when it was removed."""
+
+    @abstractmethod
+    async def wait_healthy(self) -> None:
+        """Wait, without a limit, until its health check says healthy; raise ContainerExitedError when it ended."""
+
+
+RuntimeOption = Callable[[ContainerRuntime], None]
+"""What `init` applies to a runtime before it gets in touch with the engine."""
+
+
+def with_config(config: RuntimeConfig) -> RuntimeOption:
+    """Make the option that records the settings."""
+    return lambda runtime: runtime.with_config(config)
+
+
+def with_mgmt_net(mgmt: MgmtNet) -> RuntimeOption:
+    """Make the option that records the management network."""
+    return lambda runtime: runtime.with_mgmt_net(mgmt)
+
+
+def with_keep_mgmt_net() -> RuntimeOption:
+    """Make the option that keeps the management network."""
+    return lambda runtime: runtime.with_keep_mgmt_net()

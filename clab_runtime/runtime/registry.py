@@ -1,0 +1,74 @@
+"""The runtimes there are, by name, and `open_runtime`, which most users need alone.
+
+`docker` is imported when it is first opened. Others come through `register`, or by a package that declares an
+entry point in the group `clab_runtime.runtimes` whose object is an Initializer.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import entry_points
+
+import anyio
+
+from clab_runtime.errors import InvalidValueError
+from clab_runtime.models import MgmtNet, RuntimeConfig
+from clab_runtime.runtime.base import ContainerRuntime, with_config, with_keep_mgmt_net, with_mgmt_net
+
+Initializer = Callable[[], ContainerRuntime]
+"""What makes a runtime that has not been initialised yet."""
+
+ENTRY_POINTS = "clab_runtime.runtimes"
+CLOSING_TIME = 5.0
+"""Seconds that closing a runtime may take when the caller has been cancelled."""
+
+
+def _docker() -> ContainerRuntime:
+    """Make a DockerRuntime, importing it now and not before."""
+    from clab_runtime.runtime.docker import DockerRuntime  # noqa: PLC0415 - whoever uses Podman never loads it
+
+    return DockerRuntime()
+
+
+CONTAINER_RUNTIMES: dict[str, Initializer] = {"docker": _docker}
+"""The registered runtimes; entry points are added when their name is asked for."""
+
+
+def register(name: str, initializer: Initializer) -> None:
+    """Register a runtime; a name that is taken is replaced."""
+    if not name.strip():
+        raise InvalidValueError("name", name, "give the runtime a name")
+    CONTAINER_RUNTIMES[name] = initializer
+
+
+def new_runtime(name: str) -> ContainerRuntime:
+    """Make the runtime of a name, not initialised; raise InvalidValueError when nobody has registered it."""
+    if name not in CONTAINER_RUNTIMES:
+        for entry_point in entry_points(group=ENTRY_POINTS, name=name):
+            register(name, entry_point.load())
+    if name not in CONTAINER_RUNTIMES:
+        raise InvalidValueError("runtime", name, f"choose one of {', '.join(sorted(CONTAINER_RUNTIMES))}, or register it")
+    return CONTAINER_RUNTIMES[name]()
+
+
+@asynccontextmanager
+async def open_runtime(
+    name: str = "docker",
+    *,
+    config: RuntimeConfig | None = None,
+    mgmt: MgmtNet | None = None,
+    keep_mgmt_net: bool = False,
+) -> AsyncIterator[ContainerRuntime]:
+    """Open a runtime for an `async with` block; leaving closes its connections, containers and networks stay.
+
+    Raises what `ContainerRuntime.init` raises, and InvalidValueError for a name that nobody has registered.
+    """
+    options = [with_config(config or RuntimeConfig()), with_mgmt_net(mgmt or MgmtNet())]
+    if keep_mgmt_net:
+        options.append(with_keep_mgmt_net())
+    runtime = new_runtime(name)
+    try:
+        await runtime.init(*options)
+        yield runtime
+    finally:
+        with anyio.move_on_after(CLOSING_TIME, shield=True):
+            await runtime.aclose()
