@@ -3,6 +3,7 @@
 import grp
 import pwd
 import stat
+from contextlib import suppress
 from pathlib import Path
 from socket import IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_NODELAY, gaierror
 from typing import cast
@@ -66,11 +67,16 @@ async def _connect(endpoint: EngineEndpoint, seconds: float) -> Stream:
     if endpoint.scheme == "ssh":
         return open_ssh(endpoint, seconds)
     stream = await anyio.connect_tcp(endpoint.host, endpoint.port)
-    sock = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
-    sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-    # A stream may be quiet for days: the kernel has to find out that the other machine is gone.
-    sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+    _tune(stream)
     return await wrap_tls(endpoint, stream, endpoint.tls) if endpoint.tls else stream
+
+
+def _tune(stream: SocketStream) -> None:
+    """Have small requests sent at once, and the kernel notice when the other machine of a quiet stream is gone."""
+    sock = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
+    with suppress(OSError):  # a connection that is broken already says so when it is used
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
 
 
 def _explain(endpoint: EngineEndpoint, error: OSError) -> Exception:

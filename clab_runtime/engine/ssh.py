@@ -155,6 +155,6 @@ def _last_line(words: IO[bytes]) -> str:
 def _advice(endpoint: EngineEndpoint) -> str:
     """Tell what has to work."""
     user = f"{endpoint.user}@" if endpoint.user else ""
-    return (
-        f"see that `ssh {user}{endpoint.host} {endpoint.engine} version` works without a question (a key in ssh-agent)"
-    )
+    port = f"-p {endpoint.port} " if endpoint.port else ""
+    trial = f"`ssh {port}{user}{endpoint.host} {endpoint.engine} version`"
+    return f"see that {trial} works without a question (a key in ssh-agent)"

@@ -165,7 +165,7 @@ async def test_an_early_end_brings_ssh_s_last_line_and_status(fake: FakeSSH) -> 
     assert caught.value.endpoint == "ssh://me@far:2222"
     assert "status 255" in caught.value.problem
     assert caught.value.problem.endswith("me@far: Permission denied (publickey).")
-    assert "ssh me@far docker version" in caught.value.advice
+    assert "`ssh -p 2222 me@far docker version`" in caught.value.advice
 
 
 async def test_an_early_end_shows_on_send_too(fake: FakeSSH) -> None:
