@@ -1,0 +1,130 @@
+"""What Docker is asked to create: a node as a container, and (from network_spec) the management network.
+
+Pure: no request is made here, and what is malformed raises InvalidValueError before there is one. Every field of
+NodeConfig is either translated, or listed in NOT_TRANSLATED; a test holds that to be so.
+"""
+
+import re
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+
+from clab_runtime.engine import schema
+from clab_runtime.engine.reference import ImageReference
+from clab_runtime.engine.version import APIVersion
+from clab_runtime.errors import UnsupportedOperationError
+from clab_runtime.models import DNSConfig, MgmtNet, NodeConfig
+from clab_runtime.runtime import mounts, ports, settings, units
+from clab_runtime.runtime.addresses import check_ip, extra_hosts
+from clab_runtime.runtime.attachment import Attachment, attachment
+from clab_runtime.runtime.network_spec import network_request
+
+__all__ = ["NOT_TRANSLATED", "container_request", "network_request"]
+
+NOT_TRANSLATED: Final = (
+    # the lab's order and sorting, for whoever deploys it
+    "fqdn", "lab_dir", "index", "group", "kind", "type", "runtime", "startup_delay", "stages", "extras",
+    # done before and after the create request
+    "image_pull_policy", "exec",
+    # results: what the engine has said of the container and its network
+    "container_id", "resulting_port_bindings",
+    "mgmt_ipv4_prefix_length", "mgmt_ipv6_prefix_length", "mgmt_ipv4_gateway", "mgmt_ipv6_gateway",
+)  # fmt: skip
+"""Fields of NodeConfig that have no meaning in a create request."""
+
+_IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{64}")
+_CGROUPNS_SINCE = APIVersion(1, 41)
+_UNMASKED = "systempaths=unconfined"
+_Paths = tuple[str, ...] | UnsetType
+
+
+def container_request(
+    node: NodeConfig,
+    mgmt: MgmtNet,
+    api: APIVersion,
+    *,
+    network_container: str | None = None,
+    nofile: int | None = None,
+) -> schema.ContainerCreate:
+    """Ask for a node's container; its name, `node.long_name`, is checked too, though it is no part of the body.
+
+    `network_container` is the container that `networkmode: container:<node>` means, where the caller knows it;
+    `nofile` limits open files, None: this process's own hard limit.
+    """
+    settings.container_name(node.long_name)
+    network = attachment(node, mgmt, api, network_container)
+    return schema.ContainerCreate(
+        image=_image(node.image),
+        hostname="" if network.shares_namespace else settings.hostname(node.effective_hostname),
+        user=node.user,
+        tty=True,
+        open_stdin=True,
+        env=settings.environment(node.env),
+        cmd=settings.shell_words("cmd", node.cmd) or UNSET,
+        entrypoint=settings.shell_words("entrypoint", node.entrypoint) or UNSET,
+        labels=dict(node.labels),
+        exposed_ports=ports.exposed_ports(node),
+        healthcheck=settings.healthcheck(node.healthcheck),
+        mac_address=network.mac_address,
+        host_config=_host_config(node, api, network, settings.nofile_limit() if nofile is None else nofile),
+        networking_config=schema.NetworkingConfig(endpoints_config=network.endpoints),
+    )
+
+
+def _image(image: str) -> str:
+    """Check the reference and send it as it was written, for that is how lists show it; an id is one too."""
+    if not _IMAGE_ID.fullmatch(image):
+        ImageReference.parse(image)
+    return image
+
+
+def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile: int) -> schema.HostConfig:
+    """Describe the host's side."""
+    quota = units.cpu_quota(node.cpu)
+    dns = node.dns or DNSConfig()
+    masked, security = _security(node)
+    restart = settings.restart_policy(node.restart_policy)
+    return schema.HostConfig(
+        binds=mounts.binds(node),
+        tmpfs=mounts.tmpfs(node.tmpfs),
+        devices=mounts.devices(node.devices),
+        port_bindings=ports.port_bindings(node.port_bindings),
+        network_mode=network.network_mode,
+        # Docker refuses the two together; a container that is removed can't be started again.
+        restart_policy=None if node.auto_remove else restart,
+        auto_remove=node.auto_remove,
+        privileged=bool(node.privileged),
+        cap_add=settings.capabilities(node.cap_add),
+        security_opt=security,
+        masked_paths=masked,
+        readonly_paths=masked,
+        sysctls=settings.sysctls(node.sysctls),
+        pid_mode=settings.pid_mode(node.pid_mode),
+        cgroupns_mode=_cgroupns_mode(node, api),
+        cgroup_parent=node.cgroup_parent,
+        shm_size=units.parse_size("shm-size", node.shm_size),
+        memory=units.parse_size("memory", node.memory),
+        cpu_quota=quota,
+        cpu_period=units.CPU_PERIOD if quota else 0,
+        cpuset_cpus=settings.cpuset(node.cpuset),
+        ulimits=[schema.Ulimit(name="nofile", soft=nofile, hard=nofile)],
+        dns=[check_ip("dns servers", server) for server in dns.servers],
+        dns_search=settings.words("dns search", dns.search),
+        dns_options=settings.words("dns options", dns.options),
+        extra_hosts=extra_hosts(node.extra_hosts),
+    )
+
+
+def _security(node: NodeConfig) -> tuple[_Paths, list[str]]:
+    """Split the options; `systempaths` is the CLI's word for empty lists of hidden paths, and dockerd fails on it."""
+    options = settings.words("security-opts", node.security_opts, blanks=True)
+    others = [option for option in options if option != _UNMASKED]
+    return (UNSET if len(others) == len(options) else ()), others
+
+
+def _cgroupns_mode(node: NodeConfig, api: APIVersion) -> str:
+    """Choose the cgroup namespace; older engines would not read the word."""
+    mode = settings.cgroupns_mode(node.cgroupns_mode)
+    if mode and api < _CGROUPNS_SINCE:
+        raise UnsupportedOperationError("docker", f"API {api}", f"cgroupns-mode {mode!r}")
+    return mode

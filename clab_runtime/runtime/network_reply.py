@@ -1,0 +1,96 @@
+"""The management network as the engine has it, and the networks that are in its way."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
+from typing import NamedTuple
+
+import msgspec
+
+from clab_runtime.engine import schema
+from clab_runtime.errors import SubnetOverlapError
+from clab_runtime.models import MgmtNet
+from clab_runtime.runtime.addresses import AUTO, IPNetwork, contains
+from clab_runtime.runtime.network_spec import BRIDGE_NAME, MTU, IPWords, ip_words
+
+_DEFAULT_NETWORK = "bridge"
+_DEFAULT_BRIDGE = "docker0"
+_MTU_WORDS = (MTU, "mtu")
+"""Docker's word, and how Podman shows it."""
+_ID_IN_BRIDGE_NAME = 12
+
+
+class _Pool(NamedTuple):
+    """A subnet of a network, and what belongs to it."""
+
+    subnet: IPNetwork
+    gateway: str
+    ip_range: str
+
+
+def mgmt_from_network(mgmt: MgmtNet, network: schema.Network, *, interface: str = "") -> MgmtNet:
+    """Tell the management network as the engine has it; `interface` is the bridge where the caller knows it better."""
+    changes: dict[str, str] = {}
+    for version, asked in ip_words(mgmt).items():
+        pool = next((pool for pool in _pools(network) if pool.subnet.version == version), None)
+        changes |= _pool_words(version, asked, pool)
+    bridge = interface or _bridge(network)
+    return msgspec.structs.replace(mgmt, bridge=bridge, mtu=_mtu(network.options or {}) or mgmt.mtu, **changes)
+
+
+def find_overlap(
+    mgmt_subnets: Sequence[str], networks: Sequence[schema.Network], network_name: str
+) -> SubnetOverlapError | None:
+    """Make the error that names the first network, other than the named one, that is in a subnet's way."""
+    wanted = [subnet for subnet in map(_parsed, mgmt_subnets) if subnet]
+    for network in networks:
+        for taken in () if network.name == network_name else _pools(network):
+            for subnet in wanted:
+                if subnet.version == taken.subnet.version and subnet.overlaps(taken.subnet):
+                    return SubnetOverlapError(network_name, str(subnet), network.name, str(taken.subnet))
+    return None
+
+
+def _pools(network: schema.Network) -> list[_Pool]:
+    """Read the network's subnets; what is none is left out."""
+    pools = [(_parsed(pool.subnet), pool) for pool in network.ipam.config or ()]
+    # Docker writes the gateway that it chose for IPv6 with a prefix length.
+    return [_Pool(subnet, pool.gateway.partition("/")[0], pool.ip_range) for subnet, pool in pools if subnet]
+
+
+def _parsed(text: str) -> IPNetwork | None:
+    """Read a subnet as an engine wrote it, or as a user who may leave it open."""
+    try:
+        return None if text in {"", AUTO} else ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _pool_words(version: int, asked: IPWords, pool: _Pool | None) -> dict[str, str]:
+    """Write one version of IP in MgmtNet's words; empty where the network has none of it."""
+    told = IPWords("", "", "")
+    if pool:
+        # Docker 20.10 tells no gateway of the default bridge, Podman no range of any network.
+        gateway = pool.gateway or _if_inside(asked.gateway, pool.subnet)
+        told = IPWords(str(pool.subnet), gateway, pool.ip_range or _if_inside(asked.ip_range, pool.subnet))
+    return {f"ipv{version}_subnet": told.subnet, f"ipv{version}_gw": told.gateway, f"ipv{version}_range": told.ip_range}
+
+
+def _if_inside(text: str, subnet: IPNetwork) -> str:
+    """Keep what was asked for, if it can be true of the subnet that there is."""
+    part = _parsed(text)
+    return text if part and contains(subnet, part) else ""
+
+
+def _bridge(network: schema.Network) -> str:
+    """Tell the Linux bridge; a network of another driver has none."""
+    if network.driver != "bridge":
+        return ""
+    named = (network.options or {}).get(BRIDGE_NAME, "")
+    usual = _DEFAULT_BRIDGE if network.name == _DEFAULT_NETWORK else f"br-{network.id[:_ID_IN_BRIDGE_NAME]}"
+    return named or usual
+
+
+def _mtu(options: Mapping[str, str]) -> int:
+    """Read the option, in either engine's word; 0: it is not set."""
+    texts = [options[word] for word in _MTU_WORDS if options.get(word, "").isdecimal()]
+    return int(texts[0]) if texts else 0

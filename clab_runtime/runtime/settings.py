@@ -1,0 +1,161 @@
+"""Settings of a node that are neither mounts, ports nor addresses, each checked and put into the engine's words."""
+
+import re
+import resource
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from clab_runtime.engine import schema
+from clab_runtime.errors import InvalidValueError
+from clab_runtime.models import HealthcheckConfig
+
+LARGEST_NOFILE: Final = 1_048_576
+"""The most open files that a container's processes may ask for; the kernel's default for fs.nr_open."""
+
+_SECOND = 1_000_000_000
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_LONGEST_HOSTNAME = 64
+_CAPABILITY = re.compile(r"(CAP_)?[A-Z][A-Z0-9_]*", re.IGNORECASE)
+_SYSCTL = re.compile(r"[A-Za-z0-9_./-]+")
+_CPUS = re.compile(r"([0-9]+)(?:-([0-9]+))?")
+_RESTART = re.compile(r"(no|always|unless-stopped|on-failure)(?::([0-9]+))?")
+_FEWEST_WORDS = {"NONE": 1, "CMD": 2, "CMD-SHELL": 2}
+_MOST_WORDS = {"CMD-SHELL": 2}
+_CGROUPNS_MODES = ("", "private", "host")
+
+
+def nofile_limit() -> int:
+    """Tell how many files containers may have open: what this process may at most, and not too many."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return LARGEST_NOFILE if hard == resource.RLIM_INFINITY else min(hard, LARGEST_NOFILE)
+
+
+def container_name(name: str) -> str:
+    """Return a container's name, if engines take it."""
+    if not _CONTAINER_NAME.fullmatch(name):
+        raise InvalidValueError(
+            "longname", name, "a container's name has letters, digits, _, . and -, at least two, and begins with a "
+            "letter or digit"
+        )  # fmt: skip
+    return name
+
+
+def hostname(name: str) -> str:
+    """Return a hostname, if the kernel takes it."""
+    if len(name.encode()) > _LONGEST_HOSTNAME or _has_blanks(name):
+        raise InvalidValueError("hostname", name, f"give at most {_LONGEST_HOSTNAME} characters and no blanks")
+    return name
+
+
+def shell_words(field: str, text: str) -> list[str]:
+    """Split a command as a shell does."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise InvalidValueError(field, text, f"write it as for a shell ({error})") from None
+
+
+def environment(variables: Mapping[str, str]) -> list[str]:
+    """Write variables as `name=value`."""
+    for name, value in variables.items():
+        if not name or "=" in name or "\0" in name:
+            raise InvalidValueError("env", name, "a variable's name is not empty and has no = and no NUL in it")
+        if "\0" in value:
+            raise InvalidValueError("env", value, "a variable's value has no NUL in it")
+    return [f"{name}={value}" for name, value in variables.items()]
+
+
+def sysctls(settings: Mapping[str, str]) -> dict[str, str]:
+    """Check the names of kernel settings."""
+    for name in settings:
+        if not _SYSCTL.fullmatch(name):
+            raise InvalidValueError("sysctls", name, "write a name such as net.ipv4.ip_forward")
+    return dict(settings)
+
+
+def capabilities(names: Sequence[str]) -> list[str]:
+    """Check the names of capabilities; the prefix `CAP_` may be there or not."""
+    for name in names:
+        if not _CAPABILITY.fullmatch(name):
+            raise InvalidValueError("cap-add", name, "write a capability such as NET_ADMIN, or ALL")
+    return list(names)
+
+
+def words(field: str, texts: Sequence[str], *, blanks: bool = False) -> list[str]:
+    """Refuse words that are empty, or have blanks in them where that can't be meant."""
+    for text in texts:
+        if not text.strip() or (not blanks and _has_blanks(text)):
+            raise InvalidValueError(field, text, "an entry is not empty" + ("" if blanks else " and has no blanks"))
+    return list(texts)
+
+
+def cpuset(text: str) -> str:
+    """Check a list of CPUs, `0-3,7`."""
+    for part in text.split(",") if text else ():
+        numbers = _CPUS.fullmatch(part)
+        if not numbers or int(numbers[1]) > int(numbers[2] or numbers[1]):
+            raise InvalidValueError("cpuset", text, "write CPUs and ranges of them, such as 0-3,7")
+    return text
+
+
+def pid_mode(mode: str) -> str:
+    """Check whose pid namespace is used."""
+    kind, colon, container = mode.partition(":")
+    if mode in {"", "host"} or (kind == "container" and colon and container and not _has_blanks(container)):
+        return mode
+    raise InvalidValueError("pidmode", mode, "leave it empty, or write host or container:<name>")
+
+
+def cgroupns_mode(mode: str) -> str:
+    """Check which cgroup namespace is used."""
+    if mode not in _CGROUPNS_MODES:
+        raise InvalidValueError("cgroupns-mode", mode, "leave it empty, or write private or host")
+    return mode
+
+
+def restart_policy(text: str) -> schema.RestartPolicy | None:
+    """Read `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:3`."""
+    if not text:
+        return None
+    parts = _RESTART.fullmatch(text)
+    if not parts or (parts[2] and parts[1] != "on-failure"):
+        raise InvalidValueError("restart-policy", text, "write no, always, unless-stopped, on-failure or on-failure:3")
+    return schema.RestartPolicy(name=parts[1], maximum_retry_count=int(parts[2] or 0))
+
+
+def healthcheck(config: HealthcheckConfig | None) -> schema.HealthConfig | None:
+    """Turn seconds into nanoseconds; None leaves the image's check as it is."""
+    if config is None:
+        return None
+    _check_probe(config.test)
+    return schema.HealthConfig(
+        test=list(config.test),
+        interval=_not_negative("interval", config.interval) * _SECOND,
+        timeout=_not_negative("timeout", config.timeout) * _SECOND,
+        retries=_not_negative("retries", config.retries),
+        start_period=_not_negative("start-period", config.start_period) * _SECOND,
+    )
+
+
+def _check_probe(test: Sequence[str]) -> None:
+    """Refuse a command that engines would take for another; after CMD-SHELL they read one word and drop the rest."""
+    if not test:
+        return
+    kind = test[0]
+    if kind not in _FEWEST_WORDS or not _FEWEST_WORDS[kind] <= len(test) <= _MOST_WORDS.get(kind, len(test)):
+        raise InvalidValueError(
+            "healthcheck test", test, "write NONE, CMD and the command's words, or CMD-SHELL and one shell command"
+        )
+
+
+def _not_negative(field: str, number: int) -> int:
+    """Refuse a negative number."""
+    if number < 0:
+        raise InvalidValueError(f"healthcheck {field}", number, "give a number that is not negative; 0: the engine's")
+    return number
+
+
+def _has_blanks(text: str) -> bool:
+    """Tell whether there is white space in a text."""
+    return any(character.isspace() for character in text)
