@@ -12,7 +12,9 @@ namespace starts at the cgroup of its shell: the engine then runs without those 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,11 +22,16 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.engines import linux
 from tests.engines.errors import EngineSetupError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _LEAF = "engine"
+_ENGINE = re.compile(r"/(clab-[0-9a-f]{12})(?=/|$)", re.MULTILINE)
 _V1_CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")  # empty in a new cpuset, and then no process can enter it
 
 
@@ -103,18 +110,31 @@ def _hand_down_controllers(directory: Path) -> None:
             (directory / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
+def name_for(directory: Path) -> str:
+    """Return the name of the cgroup of the engine in DIRECTORY, which needs no other knowledge to be found again."""
+    return f"clab-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]}"
+
+
+def engines() -> set[str]:
+    """Return the names of the cgroups of all engines that have a live process."""
+    return {name for path in _all_processes() for name in _ENGINE.findall(_cgroups_of(path))}
+
+
 def processes(name: str) -> list[int]:
     """Return the ids of the processes anywhere in the cgroup NAME, zombies not counted."""
-    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if _belongs(path, f"/{name}/")]
+    return [int(path.name) for path in _all_processes() if name in _ENGINE.findall(_cgroups_of(path))]
 
 
-def _belongs(process: Path, marker: str) -> bool:
+def _all_processes() -> Iterable[Path]:
+    return Path("/proc").glob("[0-9]*")
+
+
+def _cgroups_of(process: Path) -> str:
     try:
-        lines = (process / "cgroup").read_text().splitlines()
-        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        is_zombie = (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return "" if is_zombie else (process / "cgroup").read_text()
     except OSError:  # it has just ended
-        return False
-    return state != "Z" and any(marker in f"{line}/" for line in lines)
+        return ""
 
 
 def kill(name: str, spare: int | None = None, timeout: float = 10) -> None:

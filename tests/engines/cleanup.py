@@ -26,7 +26,7 @@ def remove_containers(engine: state.Engine) -> None:
 
 def remove_everything(directory: Path) -> None:
     """Kill what runs in the engine's cgroup, then remove mounts, cgroups and files."""
-    cgroup = state.cgroup_of(directory)
+    cgroup = cgroups.name_for(directory)
     netns = _netns_files(directory, cgroup)
     cgroups.kill(cgroup, spare=state.keeper_of(directory))  # it reaps the others
     cgroups.kill(cgroup)

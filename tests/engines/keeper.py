@@ -13,8 +13,8 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.engines import daemons, linux, mounts, sandbox
-from tests.engines.state import Record, cgroup_of, write_whole
+from tests.engines import cgroups, daemons, linux, sandbox
+from tests.engines.state import Record, write_whole
 
 _SIGNALS = {signal.SIGUSR1, signal.SIGCHLD}
 
@@ -80,12 +80,10 @@ def _set_up(directory: Path) -> Keeper:
     record = Record.read(directory)
     engine = record.engine(directory)
     shared = daemons.netns_directory(engine.kind, directory)
-    if shared == mounts.RUN_NETNS:
-        mounts.hold_run_netns()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     linux.become_subreaper()
     etc = daemons.settings(engine.kind, directory)
-    storage = sandbox.enter(directory, Path(record.tree) / "root", shared, etc, cgroup_of(directory))
+    storage = sandbox.enter(directory, Path(record.tree) / "root", shared, etc, cgroups.name_for(directory))
     write_whole(directory / "keeper.pid", str(os.getpid()))
     command = [*daemons.command(engine.kind, directory, storage), *record.arguments]
     return Keeper(directory, engine.socket, command)

@@ -138,8 +138,7 @@ def _start_new(record: Record, place: Path) -> Engine:
     record.write(place)
     engine = record.engine(place)
     try:
-        _prepare(engine)
-        _spawn_keeper(engine)
+        _make_room(engine)
         _wait_until_it_answers(engine)
         version = str(http.call_json(engine.socket, "GET", "/version")["Version"])
         _load_image(engine, Path(record.tree) / "busybox.tar")
@@ -150,14 +149,16 @@ def _start_new(record: Record, place: Path) -> Engine:
     return replace(engine, version=version)
 
 
-def _prepare(engine: Engine) -> None:
+def _make_room(engine: Engine) -> None:
     for name in ("exec", "run", "tmp", "networks"):
         (engine.directory / name).mkdir()
     shared = daemons.netns_directory(engine.kind, engine.directory)
     if shared == mounts.RUN_NETNS:
-        mounts.share_run_netns()
+        with mounts.run_netns_shared():
+            _spawn_keeper(engine)
     else:
         mounts.share(shared)
+        _spawn_keeper(engine)
 
 
 def _spawn_keeper(engine: Engine) -> None:

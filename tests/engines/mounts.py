@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.engines import linux
+from tests.engines import cgroups, linux
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -58,54 +58,43 @@ def unmount_below(directory: Path) -> None:
             linux.unmount(mount.target)
 
 
-def share_run_netns() -> None:
-    """Make the host's /run/netns a shared mount, as iproute2 and Podman themselves do."""
+@contextlib.contextmanager
+def run_netns_shared() -> Generator[None]:
+    """Make the host's /run/netns a shared mount, as iproute2 and Podman do; it stays at least until the block ends."""
     with _run_netns_lock():
         if not any(mount.target == RUN_NETNS for mount in mounted()):
-            new = not RUN_NETNS.exists()
-            RUN_NETNS.mkdir(exist_ok=True)
-            if any(RUN_NETNS.iterdir()):
-                linux.bind(RUN_NETNS, RUN_NETNS)
-            else:
-                linux.mount(_OURS_WITH_DIRECTORY if new else _OURS, RUN_NETNS, "tmpfs", data="mode=755")
-            linux.set_propagation(RUN_NETNS, linux.MS_PRIVATE)
+            _mount_run_netns()
         linux.set_propagation(RUN_NETNS, linux.MS_SHARED)
+        yield
 
 
-def hold_run_netns() -> int:
-    """Return a descriptor that tells other engines, as long as it is open, that /run/netns is in use."""
-    descriptor = os.open(RUN_NETNS, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
-    return descriptor
+def _mount_run_netns() -> None:
+    is_new = not RUN_NETNS.exists()
+    RUN_NETNS.mkdir(exist_ok=True)
+    if any(RUN_NETNS.iterdir()):
+        linux.bind(RUN_NETNS, RUN_NETNS)
+    else:
+        linux.mount(_OURS_WITH_DIRECTORY if is_new else _OURS, RUN_NETNS, "tmpfs", data="mode=755")
+    linux.set_propagation(RUN_NETNS, linux.MS_PRIVATE)  # not a peer of what it lies on
 
 
 def release_run_netns(files: set[Path]) -> None:
-    """Remove FILES from /run/netns, and then the mount, if it is ours, empty, and no other engine holds it."""
+    """Remove FILES from /run/netns, and then the mount, if it is ours, empty, and no engine runs that might use it."""
     for file in files:
         with contextlib.suppress(OSError):
             linux.unmount(file)
         file.unlink(missing_ok=True)
     with _run_netns_lock():
         source = next((mount.source for mount in mounted() if mount.target == RUN_NETNS), "")
-        if source in {_OURS, _OURS_WITH_DIRECTORY} and not any(RUN_NETNS.iterdir()) and _nobody_holds_run_netns():
+        if source in {_OURS, _OURS_WITH_DIRECTORY} and not any(RUN_NETNS.iterdir()) and not cgroups.engines():
             linux.unmount(RUN_NETNS)
             if source == _OURS_WITH_DIRECTORY:
                 RUN_NETNS.rmdir()
 
 
-def _nobody_holds_run_netns() -> bool:
-    descriptor = os.open(RUN_NETNS, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
 @contextlib.contextmanager
 def _run_netns_lock() -> Generator[None]:
+    """Lock out other harnesses (the directory itself is what iproute2 and Podman lock)."""
     descriptor = os.open(RUN_NETNS.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

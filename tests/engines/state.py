@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -95,16 +94,11 @@ def directory_for(name: str, directory: Path | str | None) -> Path:
     return place
 
 
-def cgroup_of(directory: Path) -> str:
-    """Return the name of the engine's cgroup, which needs nothing but the directory's name to be found again."""
-    return f"clab-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]}"
-
-
 def keeper_of(directory: Path) -> int | None:
     """Return the live process that holds the namespaces of the engine in DIRECTORY."""
     file = directory / "keeper.pid"
     pid = _number_in(file) if file.exists() else None
-    return pid if pid in cgroups.processes(cgroup_of(directory)) else None
+    return pid if pid in cgroups.processes(cgroups.name_for(directory)) else None
 
 
 def write_whole(path: Path, text: str) -> None:
