@@ -17,11 +17,12 @@ from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
 from clab_runtime.engine.execs import Execs
 from clab_runtime.engine.images import Images
+from clab_runtime.engine.lazy import EngineURL
 from clab_runtime.engine.networks import Networks
 from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
 from clab_runtime.engine.stream import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.system import System
-from clab_runtime.engine.target import EngineURL, QueryValue, with_query
+from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport
 from clab_runtime.engine.version import EngineInfo, negotiate
 from clab_runtime.engine.volumes import Volumes
@@ -36,6 +37,7 @@ MAX_BODY = 256 * 1024 * 1024
 """Bytes of an answer that is held in memory; a list of ten thousand containers has some 30 MB."""
 
 _Headers = list[tuple[bytes, bytes]]
+_WITHOUT_BODY = {"query", "timeout", "dedicated"}
 _NO_BODY = httpx.ByteStream(b"")
 _encoder = msgspec.json.Encoder()
 
@@ -85,6 +87,7 @@ class EngineClient:
         self._transport = transport or EngineTransport(self.endpoint)
         self._base, self._headers = _base_url(self.endpoint)
         self._url = httpx.URL(self._base)
+        self._plain_headers = httpx.Headers(self._headers)
         self._info: EngineInfo | None = None
         self._negotiating = anyio.Lock()
         self._closed = False
@@ -194,8 +197,10 @@ class EngineClient:
         request.url = EngineURL(self._base, with_query(target, options.get("query")))  # the constructor would parse it
         return request
 
-    def _body(self, options: Options) -> tuple[_Headers, httpx.AsyncByteStream]:
+    def _body(self, options: Options) -> tuple[_Headers | httpx.Headers, httpx.AsyncByteStream]:
         """Return the body that the options ask for, with the headers that belong to it."""
+        if options.keys() <= _WITHOUT_BODY:
+            return self._plain_headers, _NO_BODY
         headers, stream = self._headers, _NO_BODY
         if (document := options.get("json")) is not None:
             body = _encoder.encode(document)

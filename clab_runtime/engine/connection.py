@@ -9,7 +9,9 @@ from collections.abc import AsyncIterable
 import anyio
 from anyio.abc import ByteStream
 
+from clab_runtime.engine.bounded import BoundedStream
 from clab_runtime.engine.http1 import ResponseParser
+from clab_runtime.engine.unix import UnixStream
 from clab_runtime.errors import EngineConnectionError, EngineProtocolError, InvalidValueError
 
 RECEIVE_SIZE = 256 * 1024
@@ -22,31 +24,31 @@ EARLY_ERROR = 400
 class Connection:
     """Speak HTTP/1.1 over a byte stream, one exchange after the other."""
 
-    __slots__ = ("_endpoint", "_sent", "_stream", "parser")
+    __slots__ = ("_endpoint", "_io", "_sent", "parser", "stream")
 
     def __init__(self, stream: ByteStream, endpoint: str) -> None:
         """Take over the stream; `endpoint` is how errors call the other side."""
-        self._stream = stream
+        self.stream = stream
+        self._io = stream if isinstance(stream, UnixStream) else BoundedStream(stream)
         self._endpoint = endpoint
         self._sent = True
         self.parser = ResponseParser()
-
-    @property
-    def stream(self) -> ByteStream:
-        """The byte stream below."""
-        return self._stream
 
     @property
     def reusable(self) -> bool:
         """Whether the exchange is over on both sides and the engine keeps the connection open."""
         return self._sent and self.parser.keep_alive
 
+    def set_deadline(self, deadline: float) -> None:
+        """Have everything that waits past a moment on time.monotonic() raise TimeoutError."""
+        self._io.deadline = deadline
+
     async def exchange(self, head: bytes, content: bytes, *, head_only: bool = False) -> None:
         """Send a request whose body is in memory and read until the head of its response stands in `parser`."""
         self.parser = ResponseParser(head_only=head_only)
         self._sent = False
         try:
-            await self._stream.send(head + content)
+            await self._io.send(head + content)
             self._sent = True
         except anyio.BrokenResourceError:
             pass  # the engine has hung up, but its answer may still be there to read
@@ -84,20 +86,20 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         """Send raw bytes, once the connection has been upgraded."""
-        await self._stream.send(data)
+        await self._io.send(data)
 
     async def send_eof(self) -> None:
         """Close the sending side, once the connection has been upgraded."""
-        await self._stream.send_eof()
+        await self._io.send_eof()
 
     async def aclose(self) -> None:
         """Close the connection at once, also while cancelled."""
-        await anyio.aclose_forcefully(self._stream)
+        await anyio.aclose_forcefully(self.stream)
 
     async def _send_streamed(self, head: bytes, content: AsyncIterable[bytes], length: int | None) -> None:
         """Send the head and the pieces; if the engine hangs up, leave it to the receiver to find out why."""
         try:
-            await self._stream.send(head)
+            await self._io.send(head)
             await (self._send_chunked(content) if length is None else self._send_counted(content, length))
             self._sent = True
         except anyio.BrokenResourceError:
@@ -107,8 +109,8 @@ class Connection:
         """Send the pieces in chunked coding."""
         async for piece in content:
             if piece:
-                await self._stream.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-        await self._stream.send(b"0\r\n\r\n")
+                await self._io.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        await self._io.send(b"0\r\n\r\n")
 
     async def _send_counted(self, content: AsyncIterable[bytes], length: int) -> None:
         """Send the pieces as they are, and hold the caller to the length that the head has promised."""
@@ -117,7 +119,7 @@ class Connection:
             left -= len(piece)
             if left < 0:
                 break
-            await self._stream.send(piece)
+            await self._io.send(piece)
         if left:
             raise InvalidValueError("content", f"{length - left} bytes", f"the Content-Length header says {length}")
 
@@ -138,7 +140,7 @@ class Connection:
     async def _receive_raw(self) -> bytes:
         """Read from the upgraded stream."""
         try:
-            return await self._stream.receive(RECEIVE_SIZE)
+            return await self._io.receive(RECEIVE_SIZE)
         except anyio.EndOfStream:
             return b""
         except anyio.BrokenResourceError as exc:
@@ -147,7 +149,7 @@ class Connection:
     async def _feed(self) -> None:
         """Read once and let the parser have it."""
         try:
-            data = await self._stream.receive(RECEIVE_SIZE)
+            data = await self._io.receive(RECEIVE_SIZE)
         except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             if not self.parser.begun:
                 raise EngineConnectionError(

@@ -1,5 +1,6 @@
 """Opens the byte stream to an engine, and says what to do when that fails."""
 
+import asyncio
 import grp
 import pwd
 import stat
@@ -10,11 +11,13 @@ from typing import cast
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute, SocketStream
+from anyio.lowlevel import current_token
 
 from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.ssh import SSHStream, open_ssh
 from clab_runtime.engine.tls import TLSByteStream, wrap_tls
 from clab_runtime.engine.unix import UnixStream, connect_unix, is_readable
+from clab_runtime.engine.unix_asyncio import AsyncioUnixStream
 from clab_runtime.errors import EngineConnectionError
 
 DEFAULT_TIMEOUT = 10.0
@@ -63,12 +66,17 @@ def has_pending(stream: ByteStream) -> bool:
 async def _connect(endpoint: EngineEndpoint, seconds: float) -> Stream:
     """Open the stream that the endpoint's scheme asks for."""
     if endpoint.scheme == "unix":
-        return await connect_unix(endpoint.path)
+        return await connect_unix(endpoint.path, AsyncioUnixStream if _on_asyncio() else UnixStream)
     if endpoint.scheme == "ssh":
         return open_ssh(endpoint, seconds)
     stream = await anyio.connect_tcp(endpoint.host, endpoint.port)
     _tune(stream)
     return await wrap_tls(endpoint, stream, endpoint.tls) if endpoint.tls else stream
+
+
+def _on_asyncio() -> bool:
+    """Tell whether it is an asyncio event loop that runs."""
+    return isinstance(current_token().native_token, asyncio.AbstractEventLoop)
 
 
 def _tune(stream: SocketStream) -> None:

@@ -12,8 +12,8 @@ Empty = Mapping[str, str]
 """Go's `struct{}`: a set's members are the keys, the values have nothing in them."""
 
 
-class Reply(Struct, rename="pascal", kw_only=True):
-    """What engines send."""
+class Reply(Struct, rename="pascal", kw_only=True, gc=False):
+    """What engines send: trees, so that the garbage collector need not look."""
 
 
 class Request(Struct, rename="pascal", kw_only=True, omit_defaults=True):
@@ -206,6 +206,8 @@ class HostConfig(Request):
     cap_add: Sequence[str] = ()
     sysctls: Mapping[str, str] = {}
     security_opt: Sequence[str] = ()
+    masked_paths: Sequence[str] | UnsetType = UNSET
+    readonly_paths: Sequence[str] | UnsetType = UNSET
     pid_mode: str = ""
     cgroupns_mode: str = ""
     cgroup_parent: str = ""
@@ -235,6 +237,7 @@ class EndpointConfig(Request):
     ipam_config: EndpointIPAMConfig | None = field(name="IPAMConfig", default=None)
     aliases: Sequence[str] = ()
     mac_address: str = ""
+    driver_opts: Mapping[str, str] = {}
 
 
 class NetworkingConfig(Request):

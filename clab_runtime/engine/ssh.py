@@ -108,7 +108,7 @@ def command(endpoint: EngineEndpoint, connect_seconds: float) -> list[str]:
     line = ["ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={max(1, ceil(connect_seconds))}"]
     for option, value in (("-l", endpoint.user), ("-p", str(endpoint.port or "")), ("-i", endpoint.identity)):
         line += [option, value] if value else []
-    far = [endpoint.engine]
+    far: list[str] = [endpoint.engine]
     if endpoint.path:
         far += [_SOCKET_OPTION[endpoint.engine], shlex.quote(f"unix://{endpoint.path}")]
     return [*line, "--", endpoint.host, " ".join([*far, "system", "dial-stdio"])]

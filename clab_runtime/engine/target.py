@@ -1,10 +1,8 @@
-"""What stands in a request's first line: path segments, queries, and the URL that carries them cheaply."""
+"""What stands in a request's first line: path segments, and queries."""
 
 import json
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
-
-import httpx
 
 from clab_runtime.errors import InvalidValueError
 
@@ -40,28 +38,3 @@ def _text(value: QueryValue) -> str:
     if isinstance(value, Mapping):
         return json.dumps({key: list(values) for key, values in value.items()})
     return str(value)
-
-
-class EngineURL(httpx.URL):
-    """An httpx.URL that is parsed when somebody looks into it, and not before.
-
-    Parsing costs more than the rest of a request; our own transport only needs `raw_path`, which is known. Any other
-    transport, and pytest-httpx, sees an ordinary URL.
-    """
-
-    def __init__(self, base: str, target: str) -> None:
-        """Join the scheme and host in `base` with an encoded path and query."""
-        self._base = base
-        self._target = target
-
-    @property
-    def raw_path(self) -> bytes:
-        """The path and the query as they go over the wire."""
-        return self._target.encode("ascii")
-
-    def __getattr__(self, name: str) -> object:
-        """Parse, at the first look at what only parsing tells."""
-        if name != "_uri_reference":
-            raise AttributeError(name)
-        super().__init__(self._base + self._target)
-        return self.__dict__[name]

@@ -10,18 +10,18 @@ has a limit of its own. What runs out raises the builtin TimeoutError. After an 
 """
 
 import math
+import time
 from collections.abc import AsyncIterable, Mapping
 from typing import Self, cast
 
-import anyio
-from anyio import CancelScope
 import httpx
 
 from clab_runtime.engine.connection import Connection
 from clab_runtime.engine.dial import dial
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.endpoint import EngineEndpoint
-from clab_runtime.engine.http1 import request_head
+from clab_runtime.engine.http1 import ResponseParser, request_head
+from clab_runtime.engine.lazy import LazyHeaders
 from clab_runtime.engine.pool import UNLIMITED, ConnectionPool
 
 DEDICATED = "clab_runtime.dedicated"
@@ -80,32 +80,32 @@ class _Exchange(httpx.AsyncByteStream):
     As httpx wants it, it is the response's stream, too. A cancelled read loses nothing and may be repeated.
     """
 
-    __slots__ = ("_connection", "_deadline", "_pool")
+    __slots__ = ("_connection", "_pool")
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool: ConnectionPool | None = pool
         self._connection: Connection | None = None
-        self._deadline = math.inf
 
     async def begin(self, request: httpx.Request) -> None:
         """Get a connection, send the request and read the response's head."""
         assert self._pool is not None  # noqa: S101 - only a closed exchange has none
         connection = self._connection = await self._pool.get()
         timeouts = cast("Mapping[str, float | None]", request.extensions.get("timeout", {}))
-        if (limit := timeouts.get("read")) is not None:
-            self._deadline = anyio.current_time() + limit
-        with CancelScope(deadline=self._deadline) as scope:
-            await _send(connection, request)
-        if scope.cancelled_caught: raise TimeoutError
+        limit = timeouts.get("read")
+        connection.set_deadline(math.inf if limit is None else time.monotonic() + limit)
+        await _send(connection, request)
 
     def response(self, request: httpx.Request) -> httpx.Response:
         """Wrap what the parser holds; the body is still to be read."""
         assert self._connection is not None  # noqa: S101 - `begin` has made it
         parser = self._connection.parser
         extensions: dict[str, object] = {}
-        if parser.upgraded or (parser.status == _OK and parser.until_eof and "upgrade" in request.headers):
+        if parser.upgraded or (DEDICATED in request.extensions and _became_raw(request, parser)):
+            self._connection.set_deadline(math.inf)
             extensions["network_stream"] = Duplex(self._connection, self.aclose)
-        return httpx.Response(parser.status, headers=parser.headers, stream=self, extensions=extensions)
+        response = httpx.Response(parser.status, stream=self, extensions=extensions)
+        response.headers = LazyHeaders(parser.headers)
+        return response
 
     def __aiter__(self) -> Self:
         return self
@@ -123,12 +123,9 @@ class _Exchange(httpx.AsyncByteStream):
         return data
 
     async def _receive(self, connection: Connection) -> bytes:
-        """Wait for more within what is left of the time; after an error there is no more."""
+        """Wait for more; after an error there is no more."""
         try:
-            if self._deadline == math.inf:
-                return await connection.receive()
-            with anyio.fail_after(self._deadline - anyio.current_time()):
-                return await connection.receive()
+            return await connection.receive()
         except Exception:
             await self.aclose()
             raise
@@ -139,6 +136,11 @@ class _Exchange(httpx.AsyncByteStream):
         connection, self._connection = self._connection, None
         if pool is not None:
             await pool.leave(connection)
+
+
+def _became_raw(request: httpx.Request, parser: ResponseParser) -> bool:
+    """Tell Docker's older way of upgrading: 200 instead of 101, and a body that goes on in both directions."""
+    return parser.status == _OK and "upgrade" in request.headers and parser.until_eof
 
 
 async def _send(connection: Connection, request: httpx.Request) -> None:

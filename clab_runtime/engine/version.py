@@ -55,9 +55,7 @@ def negotiate(headers: Mapping[str, str], endpoint: str) -> EngineInfo:
     try:
         newest = APIVersion.parse(headers.get("api-version", ""))
     except ValueError:
-        raise EngineProtocolError(
-            f"{endpoint}: what answers is no container engine: it sends no Api-Version"
-        ) from None
+        raise EngineProtocolError(f"{endpoint}: what answers is no container engine: it sends no Api-Version") from None
     if newest < FLOOR:
         raise UnsupportedOperationError(engine, version, f"API {FLOOR} or newer (it speaks {newest})")
     return EngineInfo(engine, version, min(newest, CEILING))

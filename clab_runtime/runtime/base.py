@@ -1,4 +1,4 @@
-"""ContainerRuntime: the interface of all runtimes, with the documentation of every method; and the options of `init`."""
+"""ContainerRuntime: the interface of all runtimes, each method documented here; and the options of `init`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

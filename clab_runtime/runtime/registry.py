@@ -46,7 +46,8 @@ def new_runtime(name: str) -> ContainerRuntime:
         for entry_point in entry_points(group=ENTRY_POINTS, name=name):
             register(name, entry_point.load())
     if name not in CONTAINER_RUNTIMES:
-        raise InvalidValueError("runtime", name, f"choose one of {', '.join(sorted(CONTAINER_RUNTIMES))}, or register it")
+        names = ", ".join(sorted(CONTAINER_RUNTIMES))
+        raise InvalidValueError("runtime", name, f"choose one of {names}, or register it")
     return CONTAINER_RUNTIMES[name]()
 
 

@@ -27,7 +27,7 @@ async def wait_for_container_running(
     """
     status: ContainerStatus | str = "not known"
     with anyio.move_on_after(timeout) as scope:
-        while (status := await runtime.get_container_status(container)) is not ContainerStatus.RUNNING:
+        while (status := await runtime.get_container_status(container)) is not ContainerStatus.RUNNING:  # noqa: ASYNC110 - no event of ours tells
             await anyio.sleep(interval)
     if scope.cancelled_caught:
         raise WaitTimeoutError(

@@ -1,4 +1,4 @@
-"""A container's log as lines: from the frames of a container without a TTY, or from the raw output of one with a TTY."""
+"""A container's log as lines: out of the frames of a container without a TTY, or the raw output of one with a TTY."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
