@@ -8,7 +8,7 @@ import sys
 
 from tests.engines import lifecycle
 from tests.engines.errors import EngineSetupError
-from tests.engines.run import run
+from tests.engines.run import reachable, run
 from tests.engines.specs import ENGINES
 from tests.engines.state import Engine, known_directories
 
@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     inside.add_argument("name", metavar="NAME_OR_DIRECTORY")
     inside.add_argument("arguments", nargs=argparse.REMAINDER, metavar="CMD...")
     around = commands.add_parser("run", help="start an engine, run a command with DOCKER_HOST set, stop the engine")
+    around.add_argument("--unless-reachable", action="store_true", help="use the engine of DOCKER_HOST if it answers")
     around.add_argument("name", metavar="NAME")
     around.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- CMD...")
     return parser
@@ -86,7 +87,12 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return run(options.name, _without_dashes(options.arguments))
+    command = _without_dashes(options.arguments)
+    address = reachable() if options.unless_reachable else None
+    if address:
+        print(f"using the engine at {address}", file=sys.stderr, flush=True)
+        os.execvp(command[0], command)
+    return run(options.name, command)
 
 
 def _without_dashes(arguments: list[str]) -> list[str]:

@@ -25,7 +25,9 @@ def remove_containers(engine: state.Engine) -> None:
 
 
 def remove_everything(directory: Path) -> None:
-    """Kill what runs in the engine's cgroup, then remove mounts, cgroups and files."""
+    """Kill what runs in the engine's cgroup, then remove mounts, cgroups and files; the empty directory stays."""
+    if not state.is_engines(directory):
+        raise EngineSetupError(f"{directory} is not empty, and what is in it is no engine's")
     cgroup = cgroups.name_for(directory)
     netns = _netns_files(directory, cgroup)
     cgroups.kill(cgroup, spare=state.keeper_of(directory))  # it reaps the others
@@ -33,7 +35,7 @@ def remove_everything(directory: Path) -> None:
     mounts.release_run_netns(netns)
     mounts.unmount_below(directory)
     cgroups.remove(cgroup)
-    state.remove_directory(directory)
+    state.empty_directory(directory)
 
 
 def _netns_files(directory: Path, cgroup: str) -> set[Path]:

@@ -38,8 +38,8 @@ def up(name: str, directory: Path | str | None = None, *, arguments: Sequence[st
         running = _running_in(place)
         if running:
             return _same(running, name)
-        if any(place.iterdir()):
-            _remove_left_overs(place)
+        if any(place.iterdir()):  # a dead engine's
+            cleanup.remove_everything(place)
         return _start_new(Record(name, str(tree), tuple(arguments)), place)
 
 
@@ -54,6 +54,7 @@ def down(engine: Engine | Path | str) -> None:
         if running:
             cleanup.remove_containers(running)
         cleanup.remove_everything(place)
+        state.remove_directory(place)
 
 
 def find(engine: Engine | Path | str) -> Engine | None:
@@ -127,13 +128,6 @@ def _same(engine: Engine, name: str) -> Engine:
     return engine
 
 
-def _remove_left_overs(place: Path) -> None:
-    if not any((place / name).exists() for name in ("record.json", "root", "data")):
-        raise EngineSetupError(f"{place} is not empty, and what is in it is no engine's: give another directory")
-    cleanup.remove_everything(place)
-    place.mkdir(parents=True)
-
-
 def _start_new(record: Record, place: Path) -> Engine:
     record.write(place)
     engine = record.engine(place)
@@ -144,6 +138,7 @@ def _start_new(record: Record, place: Path) -> Engine:
         _load_image(engine, Path(record.tree) / "busybox.tar")
     except BaseException:
         cleanup.remove_everything(place)
+        state.remove_directory(place)
         raise
     replace(record, version=version).write(place)
     return replace(engine, version=version)

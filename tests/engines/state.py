@@ -82,8 +82,8 @@ class Record:
 
 
 def base_directory() -> Path:
-    """Return where engines live that were not given a directory."""
-    return Path(tempfile.gettempdir()).resolve() / "clab-engines"
+    """Return where engines live that were not given a directory: $CLAB_ENGINES_DIR or one in $TMPDIR."""
+    return Path(os.environ.get("CLAB_ENGINES_DIR") or Path(tempfile.gettempdir()) / "clab-engines").resolve()
 
 
 def directory_for(name: str, directory: Path | str | None) -> Path:
@@ -131,9 +131,24 @@ def _is_still(descriptor: int, directory: Path) -> bool:
     return directory.exists() and os.path.samestat(os.fstat(descriptor), directory.stat())
 
 
+def is_engines(directory: Path) -> bool:
+    """Tell whether DIRECTORY is an engine's (or one in the making), and not somebody's files."""
+    return (directory / "record.json").exists() or not any(directory.iterdir())
+
+
+def empty_directory(directory: Path) -> None:
+    """Delete all files of the engine, its record last."""
+    for entry in directory.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != "record.json":
+            entry.unlink()
+    (directory / "record.json").unlink(missing_ok=True)
+
+
 def remove_directory(directory: Path) -> None:
-    """Delete the engine's directory, and the one of all engines when this was the last."""
-    shutil.rmtree(directory)
+    """Remove the engine's empty directory, and the one of all engines when this was the last."""
+    directory.rmdir()
     if directory.parent == base_directory():
         with contextlib.suppress(OSError):
             directory.parent.rmdir()
