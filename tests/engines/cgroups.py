@@ -22,13 +22,9 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tests.engines import linux
 from tests.engines.errors import EngineSetupError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _LEAF = "engine"
 _ENGINE = re.compile(r"/(clab-[0-9a-f]{12})(?=/|$)", re.MULTILINE)
@@ -115,18 +111,15 @@ def name_for(directory: Path) -> str:
     return f"clab-{hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]}"
 
 
-def engines() -> set[str]:
-    """Return the names of the cgroups of all engines that have a live process."""
-    return {name for path in _all_processes() for name in _ENGINE.findall(_cgroups_of(path))}
+def all_processes() -> dict[int, set[str]]:
+    """Return the processes in engines' cgroups, zombies not counted, each with the names of those cgroups."""
+    everything = {int(path.name): set(_ENGINE.findall(_cgroups_of(path))) for path in Path("/proc").glob("[0-9]*")}
+    return {pid: names for pid, names in everything.items() if names}
 
 
 def processes(name: str) -> list[int]:
-    """Return the ids of the processes anywhere in the cgroup NAME, zombies not counted."""
-    return [int(path.name) for path in _all_processes() if name in _ENGINE.findall(_cgroups_of(path))]
-
-
-def _all_processes() -> Iterable[Path]:
-    return Path("/proc").glob("[0-9]*")
+    """Return the processes anywhere in the cgroup NAME."""
+    return [pid for pid, names in all_processes().items() if name in names]
 
 
 def _cgroups_of(process: Path) -> str:

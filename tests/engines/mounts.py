@@ -27,16 +27,21 @@ _OURS_WITH_DIRECTORY = "clab-engines-directory"  # the mount point was made for 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A line of mountinfo: where, and what."""
+    """A line of mountinfo: where, what, and the file system's device number."""
 
     target: Path
     source: str
+    device: str
 
 
 def mounted() -> list[Mount]:
     """Return the mounts of this namespace, in the order they were made."""
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [Mount(Path(_unescaped(line.split()[4])), line.partition(" - ")[2].split()[1]) for line in lines]
+    return [_mount(line) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+
+
+def _mount(line: str) -> Mount:
+    fields, _, rest = line.partition(" - ")
+    return Mount(Path(_unescaped(fields.split()[4])), rest.split()[1], fields.split()[2])
 
 
 def _unescaped(word: str) -> str:
@@ -79,17 +84,25 @@ def _mount_run_netns() -> None:
 
 
 def release_run_netns(files: set[Path]) -> None:
-    """Remove FILES from /run/netns, and then the mount, if it is ours, empty, and no engine runs that might use it."""
+    """Remove FILES from /run/netns, and then the mount, if it is ours, empty, and no engine has it."""
     for file in files:
         with contextlib.suppress(OSError):
             linux.unmount(file)
         file.unlink(missing_ok=True)
     with _run_netns_lock():
-        source = next((mount.source for mount in mounted() if mount.target == RUN_NETNS), "")
-        if source in {_OURS, _OURS_WITH_DIRECTORY} and not any(RUN_NETNS.iterdir()) and not cgroups.engines():
+        ours = [mount for mount in mounted() if mount.target == RUN_NETNS and mount.source.startswith(_OURS)]
+        if ours and not any(RUN_NETNS.iterdir()) and not _an_engine_has(ours[-1].device):
             linux.unmount(RUN_NETNS)
-            if source == _OURS_WITH_DIRECTORY:
+            if ours[-1].source == _OURS_WITH_DIRECTORY:
                 RUN_NETNS.rmdir()
+
+
+def _an_engine_has(device: str) -> bool:
+    for pid in cgroups.all_processes():
+        with contextlib.suppress(OSError):  # it may have just ended
+            if f" {device} " in Path(f"/proc/{pid}/mountinfo").read_text():
+                return True
+    return False
 
 
 @contextlib.contextmanager
