@@ -83,9 +83,9 @@ def check_interface(field: str, text: str) -> str:
     return text
 
 
-def extra_hosts(lines: Sequence[str]) -> list[str]:
+def extra_hosts(lines: Sequence[str]) -> tuple[str, ...]:
     """Check lines `name:address`; the address may be the word `host-gateway`."""
-    return [_extra_host(line) for line in lines]
+    return tuple(_extra_host(line) for line in lines)
 
 
 def _extra_host(line: str) -> str:

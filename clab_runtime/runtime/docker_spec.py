@@ -107,18 +107,18 @@ def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile:
         cpu_quota=quota,
         cpu_period=units.CPU_PERIOD if quota else 0,
         cpuset_cpus=settings.cpuset(node.cpuset),
-        ulimits=[schema.Ulimit(name="nofile", soft=nofile, hard=nofile)],
-        dns=[check_ip("dns servers", server) for server in dns.servers],
+        ulimits=(schema.Ulimit(name="nofile", soft=nofile, hard=nofile),),
+        dns=tuple(check_ip("dns servers", server) for server in dns.servers),
         dns_search=settings.words("dns search", dns.search),
         dns_options=settings.words("dns options", dns.options),
         extra_hosts=extra_hosts(node.extra_hosts),
     )
 
 
-def _security(node: NodeConfig) -> tuple[_Paths, list[str]]:
+def _security(node: NodeConfig) -> tuple[_Paths, tuple[str, ...]]:
     """Split the options; `systempaths` is the CLI's word for empty lists of hidden paths, and dockerd fails on it."""
     options = settings.words("security-opts", node.security_opts, blanks=True)
-    others = [option for option in options if option != _UNMASKED]
+    others = tuple(option for option in options if option != _UNMASKED)
     return (UNSET if len(others) == len(options) else ()), others
 
 

@@ -20,13 +20,13 @@ _VOLUME_OPTIONS = (_ACCESS, frozenset({"nocopy"}))
 """Groups of options; of each group a mount has at most one."""
 
 
-def binds(node: NodeConfig) -> list[str]:
+def binds(node: NodeConfig) -> tuple[str, ...]:
     """Put binds and volumes into the engine's one list of both."""
     bind_list = [_checked_bind(text) for text in node.binds]
     volume_list = [_checked_volume(text) for text in node.volumes]
     targets = [bind.dst for bind in bind_list] + [volume.dst for volume in volume_list] + list(node.tmpfs)
     _check_targets(targets)
-    return [str(mount) for mount in (*bind_list, *volume_list)]
+    return tuple(str(mount) for mount in (*bind_list, *volume_list))
 
 
 def tmpfs(mounts: Mapping[str, str]) -> dict[str, str]:
@@ -36,9 +36,9 @@ def tmpfs(mounts: Mapping[str, str]) -> dict[str, str]:
     return dict(mounts)
 
 
-def devices(texts: Sequence[str]) -> list[schema.Device]:
+def devices(texts: Sequence[str]) -> tuple[schema.Device, ...]:
     """Read `/dev/x`, `/dev/x:/dev/y`, `/dev/x:rw` and `/dev/x:/dev/y:rw`."""
-    return [_device(text) for text in texts]
+    return tuple(_device(text) for text in texts)
 
 
 def _checked_bind(text: str) -> Bind:

@@ -48,22 +48,23 @@ def hostname(name: str) -> str:
     return name
 
 
-def shell_words(field: str, text: str) -> list[str]:
+def shell_words(field: str, text: str) -> tuple[str, ...]:
     """Split a command as a shell does."""
     try:
-        return shlex.split(text)
+        return tuple(shlex.split(text))
     except ValueError as error:
         raise InvalidValueError(field, text, f"write it as for a shell ({error})") from None
 
 
-def environment(variables: Mapping[str, str]) -> list[str]:
+def environment(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Write variables as `name=value`."""
     for name, value in variables.items():
         if not name or "=" in name or "\0" in name:
             raise InvalidValueError("env", name, "a variable's name is not empty and has no = and no NUL in it")
         if "\0" in value:
-            raise InvalidValueError("env", value, "a variable's value has no NUL in it")
-    return [f"{name}={value}" for name, value in variables.items()]
+            # The value may be a secret, and an error is logged.
+            raise InvalidValueError("env", name, "the variable's value has no NUL in it")
+    return tuple(f"{name}={value}" for name, value in variables.items())
 
 
 def sysctls(settings: Mapping[str, str]) -> dict[str, str]:
@@ -74,20 +75,20 @@ def sysctls(settings: Mapping[str, str]) -> dict[str, str]:
     return dict(settings)
 
 
-def capabilities(names: Sequence[str]) -> list[str]:
+def capabilities(names: Sequence[str]) -> tuple[str, ...]:
     """Check the names of capabilities; the prefix `CAP_` may be there or not."""
     for name in names:
         if not _CAPABILITY.fullmatch(name):
             raise InvalidValueError("cap-add", name, "write a capability such as NET_ADMIN, or ALL")
-    return list(names)
+    return tuple(names)
 
 
-def words(field: str, texts: Sequence[str], *, blanks: bool = False) -> list[str]:
+def words(field: str, texts: Sequence[str], *, blanks: bool = False) -> tuple[str, ...]:
     """Refuse words that are empty, or have blanks in them where that can't be meant."""
     for text in texts:
         if not text.strip() or (not blanks and _has_blanks(text)):
             raise InvalidValueError(field, text, "an entry is not empty" + ("" if blanks else " and has no blanks"))
-    return list(texts)
+    return tuple(texts)
 
 
 def cpuset(text: str) -> str:
@@ -130,7 +131,7 @@ def healthcheck(config: HealthcheckConfig | None) -> schema.HealthConfig | None:
         return None
     _check_probe(config.test)
     return schema.HealthConfig(
-        test=list(config.test),
+        test=tuple(config.test),
         interval=_not_negative("interval", config.interval) * _SECOND,
         timeout=_not_negative("timeout", config.timeout) * _SECOND,
         retries=_not_negative("retries", config.retries),

@@ -31,10 +31,10 @@ def parse_size(field: str, text: str) -> int:
     factor = _FACTORS.get(parts[2]) if parts else None
     if parts is None or factor is None:
         raise InvalidValueError(field, text, "write bytes, or a number with a unit: 64k, 512mb, 1GiB")
-    size = int(Decimal(parts[1]) * factor)
-    if size > _LARGEST:
-        raise InvalidValueError(field, text, f"give at most {_LARGEST} bytes")
-    return size
+    exact = Decimal(parts[1]) * factor
+    if 0 < exact < 1 or exact > _LARGEST:
+        raise InvalidValueError(field, text, f"give 1 to {_LARGEST} bytes, or 0 for the engine's default")
+    return int(exact)
 
 
 def cpu_quota(cores: float) -> int:
