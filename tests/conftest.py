@@ -1,0 +1,223 @@
+"""What all tests share: the event loops, the real engines, and the proof that nothing is left behind."""
+
+import gc
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TypeAlias
+from urllib.parse import quote
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from clab_runtime.engine.client import EngineClient
+from tests.engines import Engine, EngineSetupError, answers, down, start, up
+from tests.engines.http import call, call_json
+
+BACKENDS = {
+    "asyncio": ("asyncio", {"use_uvloop": False}),
+    "trio": ("trio", {}),
+    "uvloop": ("asyncio", {"use_uvloop": True}),
+}
+ENGINE_NAMES = os.environ.get("ENGINES", "docker-20.10 podman-4.3").split()
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+
+Left: TypeAlias = dict[str, set[str]]
+NoLeaks: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
+
+SETTLE = 5.0
+"""Seconds that an engine, or the event loop, gets to finish what goes on behind a call's back."""
+
+
+# ---------------------------------------------------------------- event loops
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "uvloop: runs on asyncio with uvloop, too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is async on every backend, and what wants an engine on every engine that ENGINES names."""
+    if "anyio_backend" in metafunc.fixturenames:
+        with_uvloop = metafunc.definition.get_closest_marker("uvloop") is not None
+        names = [name for name in BACKENDS if name != "uvloop" or with_uvloop]
+        metafunc.parametrize("anyio_backend", [BACKENDS[name] for name in names], ids=names, indirect=True)
+    for fixture, kind in (("engine", ""), ("docker_engine", "docker-"), ("podman_engine", "podman-")):
+        if fixture in metafunc.fixturenames:
+            names = [name for name in ENGINE_NAMES if name.startswith(kind)]
+            metafunc.parametrize(fixture, names, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="module")
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    """The event loop that a test runs on."""
+    backend: tuple[str, dict[str, bool]] = request.param
+    return backend
+
+
+# ---------------------------------------------------------------- real engines
+
+
+class Engines:
+    """The private engines of this test session: each is started when the first test asks for it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._engines: dict[str, Engine | EngineSetupError] = {}
+
+    def get(self, name: str) -> Engine:
+        """Start an engine, or return the one that runs; where it can't be, fail in CI and skip elsewhere."""
+        if name not in self._engines:
+            self._engines[name] = self._up(name)
+        engine = self._engines[name]
+        if isinstance(engine, EngineSetupError):
+            if IN_CI:
+                raise engine
+            pytest.skip(f"{name}: {engine}")
+        if not answers(engine):  # a test that stopped it has failed
+            start(engine)
+        return engine
+
+    def down(self) -> None:
+        """Take all down, whatever becomes of one of them."""
+        failures: list[Exception] = []
+        for name in self._engines:
+            try:
+                down(self._directory / name)
+            except Exception as exc:  # noqa: BLE001 - the others are to go, too
+                failures.append(exc)
+        if failures:
+            raise ExceptionGroup("engines that could not be taken down", failures)
+
+    def _up(self, name: str) -> Engine | EngineSetupError:
+        try:
+            return up(name, self._directory / name)
+        except EngineSetupError as exc:
+            return exc
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    """Turn a signal that would end pytest on the spot into an interrupt, so that fixtures are torn down."""
+    raise KeyboardInterrupt(f"signal {number}")
+
+
+@pytest.fixture(scope="session")
+def engines() -> Generator[Engines]:
+    """The engines of the session, in a directory of their own: two sessions never share one."""
+    directory = Path(tempfile.mkdtemp(prefix="clab-"))
+    handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    engines = Engines(directory)
+    try:
+        yield engines
+    finally:
+        engines.down()
+        shutil.rmtree(directory, ignore_errors=True)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
+    """Each engine that ENGINES names; nothing of the test may be left in it."""
+    yield from _left_as_found(engines.get(request.param))
+
+
+@pytest.fixture
+def docker_engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
+    """Each Docker engine that ENGINES names; nothing of the test may be left in it."""
+    yield from _left_as_found(engines.get(request.param))
+
+
+@pytest.fixture
+def podman_engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
+    """Each Podman engine that ENGINES names; nothing of the test may be left in it."""
+    yield from _left_as_found(engines.get(request.param))
+
+
+@pytest.fixture
+async def client(engine: Engine) -> AsyncGenerator[EngineClient]:
+    """A client of its own for the test's engine."""
+    async with EngineClient(engine.endpoint) as client:
+        yield client
+
+
+def _left_as_found(engine: Engine) -> Generator[Engine]:
+    """Lend an engine, and fail the test that leaves anything in it; what it left is removed for the next one."""
+    before = _contents(engine)
+    yield engine
+    if not answers(engine):
+        start(engine)
+        pytest.fail(f"the test has left {engine.name} stopped")
+    deadline = time.monotonic() + SETTLE
+    while any((left := _left(before, _contents(engine))).values()) and time.monotonic() < deadline:
+        time.sleep(0.05)  # an engine removes `AutoRemove` containers on its own time and tells nobody
+    if any(left.values()):
+        _remove(engine, left)
+        pytest.fail(f"the test has left in {engine.name}: {left}")
+
+
+def _left(before: Left, after: Left) -> Left:
+    return {kind: after[kind] - before[kind] for kind in after}
+
+
+def _contents(engine: Engine) -> Left:
+    """List what is in an engine, asked for without any of the code under test."""
+    containers = call_json(engine.socket, "GET", "/v1.41/containers/json?all=1")
+    networks = call_json(engine.socket, "GET", "/v1.41/networks")
+    volumes = call_json(engine.socket, "GET", "/v1.41/volumes")["Volumes"]
+    images = call_json(engine.socket, "GET", "/v1.41/images/json")
+    return {
+        "containers": {item["Id"] for item in containers},
+        "networks": {item["Id"] for item in networks},
+        "volumes": {item["Name"] for item in volumes or ()},
+        "images": {tag for item in images for tag in item["RepoTags"] or [item["Id"]]},
+    }
+
+
+def _remove(engine: Engine, left: Left) -> None:
+    """Remove what a test has left, containers first since they hold the rest."""
+    for kind, query in (("containers", "?force=1&v=1"), ("networks", ""), ("volumes", "?force=1"), ("images", "")):
+        for name in left[kind]:
+            call(engine.socket, "DELETE", f"/v1.41/{kind}/{quote(name, safe='')}{query}")
+
+
+# ---------------------------------------------------------------- leaks
+
+
+def open_descriptors() -> dict[str, str]:
+    """Return this process's file descriptors and what each one is."""
+    found: dict[str, str] = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found[entry.name] = str(entry.readlink())
+        except FileNotFoundError:  # the one that lists the directory
+            continue
+    return found
+
+
+@asynccontextmanager
+async def _no_leaks() -> AsyncGenerator[None]:
+    """Fail if there are more file descriptors or tasks at the end than there were at the beginning."""
+    gc.collect()
+    descriptors, tasks = open_descriptors(), len(anyio.get_running_tasks())
+    yield
+    gc.collect()
+    with anyio.move_on_after(SETTLE):
+        while len(open_descriptors()) > len(descriptors) or len(anyio.get_running_tasks()) > tasks:
+            await checkpoint()
+    left = {number: what for number, what in open_descriptors().items() if number not in descriptors}
+    assert len(open_descriptors()) <= len(descriptors), f"descriptors left: {left}"
+    assert len(anyio.get_running_tasks()) <= tasks, f"tasks left: {anyio.get_running_tasks()}"
+
+
+@pytest.fixture
+def no_leaks() -> NoLeaks:
+    """A context manager that fails if file descriptors or tasks are left: `async with no_leaks(): ...`."""
+    return _no_leaks
