@@ -1,6 +1,6 @@
 """The management network as the engine has it, and the networks that are in its way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from clab_runtime.models import MgmtNet
 from clab_runtime.runtime.addresses import AUTO, IPNetwork, contains
 from clab_runtime.runtime.network_spec import BRIDGE_NAME, MTU, IPWords, ip_words
 
+_BRIDGE_DRIVER = "bridge"
 _DEFAULT_NETWORK = "bridge"
 _DEFAULT_BRIDGE = "docker0"
 _MTU_WORDS = (MTU, "mtu")
@@ -32,9 +33,9 @@ def mgmt_from_network(mgmt: MgmtNet, network: schema.Network, *, interface: str 
     changes: dict[str, str] = {}
     for version, asked in ip_words(mgmt).items():
         pool = next((pool for pool in _pools(network) if pool.subnet.version == version), None)
-        changes |= _pool_words(version, asked, pool)
+        changes |= _pool_words(version, asked, pool, is_bridge=network.driver == _BRIDGE_DRIVER)
     bridge = interface or _bridge(network)
-    return msgspec.structs.replace(mgmt, bridge=bridge, mtu=_mtu(network.options or {}) or mgmt.mtu, **changes)
+    return msgspec.structs.replace(mgmt, bridge=bridge, mtu=network_mtu(network) or mgmt.mtu, **changes)
 
 
 def find_overlap(
@@ -65,14 +66,22 @@ def _parsed(text: str) -> IPNetwork | None:
         return None
 
 
-def _pool_words(version: int, asked: IPWords, pool: _Pool | None) -> dict[str, str]:
+def _pool_words(version: int, asked: IPWords, pool: _Pool | None, *, is_bridge: bool) -> dict[str, str]:
     """Write one version of IP in MgmtNet's words; empty where the network has none of it."""
     told = IPWords("", "", "")
     if pool:
-        # Docker 20.10 tells no gateway of the default bridge, Podman no range of any network.
-        gateway = pool.gateway or _if_inside(asked.gateway, pool.subnet)
+        gateway = pool.gateway or (_chosen_gateway(pool) if is_bridge else "")
+        # Podman tells no range of any network.
         told = IPWords(str(pool.subnet), gateway, pool.ip_range or _if_inside(asked.ip_range, pool.subnet))
     return {f"ipv{version}_subnet": told.subnet, f"ipv{version}_gw": told.gateway, f"ipv{version}_range": told.ip_range}
+
+
+def _chosen_gateway(pool: _Pool) -> str:
+    """Work out the gateway that Docker chose by itself, which it does not tell: the first address it could give."""
+    first = (_parsed(pool.ip_range) or pool.subnet)[0]
+    # The address of the subnet itself is given to nobody, but where IPv4 has two addresses in all (RFC 3021).
+    is_reserved = first == pool.subnet[0] and (pool.subnet.version, pool.subnet.prefixlen) != (4, 31)
+    return str(first + 1 if is_reserved else first)
 
 
 def _if_inside(text: str, subnet: IPNetwork) -> str:
@@ -83,14 +92,15 @@ def _if_inside(text: str, subnet: IPNetwork) -> str:
 
 def _bridge(network: schema.Network) -> str:
     """Tell the Linux bridge; a network of another driver has none."""
-    if network.driver != "bridge":
+    if network.driver != _BRIDGE_DRIVER:
         return ""
     named = (network.options or {}).get(BRIDGE_NAME, "")
     usual = _DEFAULT_BRIDGE if network.name == _DEFAULT_NETWORK else f"br-{network.id[:_ID_IN_BRIDGE_NAME]}"
     return named or usual
 
 
-def _mtu(options: Mapping[str, str]) -> int:
-    """Read the option, in either engine's word; 0: it is not set."""
+def network_mtu(network: schema.Network) -> int:
+    """Tell the network's MTU in bytes, written in either engine's word; 0: it is not set."""
+    options = network.options or {}
     texts = [options[word] for word in _MTU_WORDS if options.get(word, "").isdecimal()]
     return int(texts[0]) if texts else 0

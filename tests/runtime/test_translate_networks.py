@@ -47,12 +47,37 @@ def test_podmans_network_keeps_the_range_and_bridge_that_podman_does_not_tell(so
 def test_what_the_engine_has_wins_over_what_was_asked_for() -> None:
     asked = MgmtNet(bridge="br-lab", ipv4_subnet="10.1.0.0/24", ipv4_gw="10.1.0.1", ipv6_subnet="auto")
     told = mgmt_from_network(asked, with_subnets("clab", "10.2.0.0/24"))
-    assert told == MgmtNet(bridge="br-0123456789ab", ipv4_subnet="10.2.0.0/24")
+    assert told == MgmtNet(bridge="br-0123456789ab", ipv4_subnet="10.2.0.0/24", ipv4_gw="10.2.0.1")
 
 
-def test_a_gateway_that_the_engine_does_not_tell_is_kept() -> None:
-    asked = MgmtNet(ipv4_subnet="10.2.0.0/24", ipv4_gw="10.2.0.9")
-    assert mgmt_from_network(asked, with_subnets("clab", "10.2.0.0/24")).ipv4_gw == "10.2.0.9"
+@pytest.mark.parametrize(
+    ("subnet", "ip_range", "gateway"),
+    [
+        ("10.9.0.0/24", "", "10.9.0.1"),
+        ("10.9.0.0/24", "10.9.0.0/25", "10.9.0.1"),
+        ("10.9.0.0/24", "10.9.0.128/25", "10.9.0.128"),
+        ("10.9.0.0/24", "10.9.0.200/32", "10.9.0.200"),
+        ("10.9.0.0/31", "", "10.9.0.0"),
+    ],
+)
+def test_a_gateway_that_docker_chose_and_does_not_tell_is_worked_out(subnet: str, ip_range: str, gateway: str) -> None:
+    ipam = schema.IPAM(config=[schema.IPAMPool(subnet=subnet, ip_range=ip_range)])
+    assert mgmt_from_network(MgmtNet(ipv4_gw="10.9.0.77"), network(ipam=ipam)).ipv4_gw == gateway
+    assert not mgmt_from_network(MgmtNet(), network(ipam=ipam, driver="ipvlan")).ipv4_gw
+
+
+@pytest.mark.parametrize(
+    ("subnet", "ip_range", "gateway"),
+    [
+        ("fd09::/64", "", "fd09::1"),
+        ("fd09::/64", "fd09:0:0:0:1::/80", "fd09::1:0:0:0"),
+        ("fd09::/64", "fd09::100/120", "fd09::100"),
+        ("fd09::/127", "", "fd09::1"),
+    ],
+)
+def test_an_ipv6_gateway_that_docker_chose_is_worked_out(subnet: str, ip_range: str, gateway: str) -> None:
+    ipam = schema.IPAM(config=[schema.IPAMPool(subnet=subnet, ip_range=ip_range)])
+    assert mgmt_from_network(MgmtNet(), network(ipam=ipam)).ipv6_gw == gateway
 
 
 def test_a_gateway_with_a_prefix_length_is_told_without() -> None:
@@ -80,6 +105,7 @@ def test_dockers_default_network_has_its_bridge_and_mtu(name: str) -> None:
     (default,) = (listed for listed in LISTS[name] if listed.name == "bridge")
     told = mgmt_from_network(MgmtNet(network="bridge"), default)
     assert (told.bridge, told.mtu, told.ipv4_subnet) == ("docker0", 1500, "172.17.0.0/16")
+    assert told.ipv4_gw == "172.17.0.1"
 
 
 @pytest.mark.parametrize("options", [None, {}, {"mtu": ""}, {"com.docker.network.driver.mtu": "big"}])
