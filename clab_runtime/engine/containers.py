@@ -29,7 +29,9 @@ class Containers:
     async def create(self, name: str, container: schema.ContainerCreate) -> schema.Created:
         """Create a container without starting it; POST /containers/create."""
         query = {"name": segment(name, "container name") and name}
-        return await self._client.request("POST", "/containers/create", schema.Created, query=query, json=container)
+        return await self._client.request(
+            "POST", "/containers/create", schema.Created, query=query, json=container, dedicated=True
+        )
 
     async def inspect(self, container: str) -> schema.ContainerInspect:
         """Return all that the engine knows of a container; GET /containers/{id}/json."""

@@ -120,7 +120,7 @@ class JSONDecoder(Generic[T]):
                 continue
             try:
                 item = self._decoder.decode(text)
-            except msgspec.ValidationError as exc:
+            except (msgspec.ValidationError, UnicodeDecodeError) as exc:
                 raise _not_expected(exc, text) from exc
             except msgspec.DecodeError:  # several objects on a line, or one on several lines
                 data = b"\n".join(lines[index:])
@@ -172,10 +172,10 @@ class JSONDecoder(Generic[T]):
         """Decode what the braces say is one object."""
         try:
             return self._decoder.decode(text)
-        except msgspec.DecodeError as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise _not_expected(exc, text) from exc
 
 
-def _not_expected(exc: msgspec.DecodeError, text: bytes) -> EngineProtocolError:
+def _not_expected(exc: Exception, text: bytes) -> EngineProtocolError:
     """Say what is wrong with an object of a stream."""
     return EngineProtocolError(f"not the JSON that was expected ({exc}): {text[:200]!r}")

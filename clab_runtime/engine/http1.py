@@ -87,9 +87,11 @@ class ResponseParser:
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as exc:
-            raise EngineProtocolError(f"the engine's answer is not HTTP/1.1: {exc}") from exc
+            if not self.complete:
+                raise EngineProtocolError(f"the engine's answer is not HTTP/1.1: {exc}") from exc
+            self.surplus = True
         if in_head:
-            self._count_head(len(data))
+            self._check_head(data)
 
     def feed_eof(self) -> None:
         """Take the end of the connection; raise EngineProtocolError when it comes in the middle."""
@@ -106,12 +108,14 @@ class ResponseParser:
         return data
 
     def on_message_begin(self) -> None:
-        """Note a second answer where one was due."""
-        self.surplus = self.complete
+        """Stop at a second answer where one was due."""
+        if self.complete:
+            raise EngineProtocolError("the engine answered twice")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        self.headers.append((name, value))
+        """Keep a header; trailers are of no use here."""
+        if not self.head_complete:
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Keep the status; an answer to HEAD ends here."""
@@ -134,12 +138,14 @@ class ResponseParser:
         if rest:
             self.chunks.append(rest)
 
-    def _count_head(self, size: int) -> None:
-        """Hold the head to its limit; what came together with the body's start is not counted against it."""
-        self._head_size += size
-        if self._head_size <= MAX_HEAD:
-            return
-        if self.head_complete:
-            self._head_size = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+    def _check_head(self, data: bytes) -> None:
+        """Hold the head to its limit, and an answer to HEAD to having no body."""
+        self._head_size += len(data)
         if self._head_size > MAX_HEAD:
-            raise EngineProtocolError(f"the engine's answer has a head of over {MAX_HEAD} bytes")
+            if self.head_complete:  # then some of it is the body's
+                self._head_size -= len(data) - data.find(b"\r\n\r\n")
+            if self._head_size > MAX_HEAD:
+                raise EngineProtocolError(f"the engine's answer has a head of over {MAX_HEAD} bytes")
+        if self._head_only and self.chunks:
+            self.chunks.clear()
+            self.surplus = True

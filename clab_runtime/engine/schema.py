@@ -312,6 +312,7 @@ class ExecInspect(Reply):
     """GET /exec/{id}/json; `pid` is the host's number of the process."""
 
     id: str = field(name="ID", default="")
+    container_id: str = field(name="ContainerID", default="")
     running: bool = False
     exit_code: int | None = None
     pid: int = 0

@@ -1,1 +1,1 @@
-"""runtime."""
+"""The thin facade: containerlab's runtime interface, mapped onto an engine client."""

@@ -4,7 +4,7 @@
 entry point in the group `clab_runtime.runtimes` whose object is an Initializer.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 
@@ -58,7 +58,7 @@ async def open_runtime(
     config: RuntimeConfig | None = None,
     mgmt: MgmtNet | None = None,
     keep_mgmt_net: bool = False,
-) -> AsyncIterator[ContainerRuntime]:
+) -> AsyncGenerator[ContainerRuntime]:
     """Open a runtime for an `async with` block; leaving closes its connections, containers and networks stay.
 
     Raises what `ContainerRuntime.init` raises, and InvalidValueError for a name that nobody has registered.

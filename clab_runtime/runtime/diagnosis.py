@@ -1,0 +1,60 @@
+"""What an engine still knows of a container that ended where it was to run."""
+
+import signal
+
+import anyio
+
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.stream import Stream
+from clab_runtime.errors import ContainerExitedError, ContainerRuntimeError
+from clab_runtime.streams.logs import LogSource
+
+LAST_LINES = 20
+"""Lines of a dead container's output that its error carries."""
+
+LOG_TIME = 5.0
+"""Seconds that reading them may take."""
+
+_SIGNALLED = 128
+"""An exit code above it stands for a signal."""
+
+
+async def diagnose(engine: EngineClient, container: str) -> ContainerExitedError:
+    """Make the error with all the evidence that can be had; GET /containers/{id}/json, GET /containers/{id}/logs."""
+    inspect = await engine.containers.inspect(container)
+    state = inspect.state
+    health = state.health.log or () if state.health else ()
+    return ContainerExitedError(
+        container,
+        exit_code=state.exit_code,
+        oom_killed=state.oom_killed,
+        signal=_signal_name(state.exit_code),
+        error=state.error,
+        health_log=[result.output for result in health],
+        last_lines=await _last_lines(engine, container, tty=inspect.config.tty),
+    )
+
+
+def _signal_name(exit_code: int) -> str | None:
+    """Name the signal that an exit code stands for."""
+    try:
+        return signal.Signals(exit_code - _SIGNALLED).name
+    except ValueError:
+        return None
+
+
+async def _last_lines(engine: EngineClient, container: str, *, tty: bool) -> list[bytes]:
+    """Read the end of the log; a log that can't be read is no reason to hide the rest of the evidence."""
+
+    async def has_tty() -> bool:
+        return tty
+
+    lines: list[bytes] = []
+    try:
+        with anyio.move_on_after(LOG_TIME):
+            source = LogSource(engine.containers.logs(container, tail=LAST_LINES), has_tty, timestamps=False)
+            async with Stream(source) as log:
+                lines.extend([line.data async for line in log])
+    except ContainerRuntimeError as exc:
+        lines.append(f"(its log can't be read: {exc})".encode())
+    return lines

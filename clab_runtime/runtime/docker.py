@@ -1,0 +1,316 @@
+"""ContainerRuntime on Docker: each method maps its arguments, calls the engine, and maps what comes back."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+import anyio
+import msgspec
+
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.stream import RawStream, Stream
+from clab_runtime.engine.version import APIVersion, EngineInfo
+from clab_runtime.errors import (
+    ConflictError,
+    ContainerRuntimeError,
+    InvalidValueError,
+    NotFoundError,
+    UnsupportedOperationError,
+)
+from clab_runtime.models import (
+    Bind,
+    ContainerEvent,
+    ContainerStatus,
+    EventStreamOptions,
+    ExecCmd,
+    ExecResult,
+    GenericContainer,
+    GenericFilter,
+    ImageInspect,
+    LogLine,
+    MgmtNet,
+    Node,
+    NodeConfig,
+    PullPolicy,
+    RuntimeConfig,
+)
+from clab_runtime.runtime import mgmt
+from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
+from clab_runtime.runtime.docker_spec import container_request
+from clab_runtime.runtime.execution import execute, execute_detached
+from clab_runtime.runtime.faults import START_FAULTS, ride_out
+from clab_runtime.runtime.listing import list_all
+from clab_runtime.runtime.network_reply import mgmt_from_network
+from clab_runtime.runtime.pulling import pull
+from clab_runtime.runtime.shielding import complete_or_undo
+from clab_runtime.runtime.started import EngineStartedContainer
+from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
+from clab_runtime.streams.events import EventSource
+from clab_runtime.streams.logs import LogSource
+
+DEFAULT_TIMEOUT = 30.0
+"""Seconds for a unary call when the configuration does not say."""
+
+CREATES_AT_ONCE = 20
+"""Containers being created at once; the others wait, since a create that has begun is not interrupted."""
+
+HEALTHY = "healthy"
+_STOP_SIGNAL_SINCE = APIVersion(1, 42)
+_REMOVAL_IN_PROGRESS = "is already in progress"
+
+
+class DockerRuntime(ContainerRuntime):
+    """Deploy labs on Docker; see ContainerRuntime for what the methods promise."""
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        """Use the engine at `endpoint`, such as `unix:///run/docker.sock`; None: find it as the docker CLI does."""
+        self._endpoint = endpoint
+        self._config = RuntimeConfig()
+        self._mgmt = MgmtNet()
+        self._client: EngineClient | None = None
+        self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
+        self.faults: Counter[str] = Counter()
+        """How often each known transient fault has been ridden out, by its name."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._client or 'not initialised'}>"
+
+    @property
+    def name(self) -> str:
+        return "docker"
+
+    @property
+    def config(self) -> RuntimeConfig:
+        return self._config
+
+    @property
+    def mgmt(self) -> MgmtNet:
+        return self._mgmt
+
+    def with_config(self, config: RuntimeConfig) -> None:
+        self._config = config
+
+    def with_mgmt_net(self, mgmt: MgmtNet) -> None:
+        self._mgmt = mgmt
+
+    def with_keep_mgmt_net(self) -> None:
+        self._config = msgspec.structs.replace(self._config, keep_mgmt_net=True)
+
+    @property
+    def _engine(self) -> EngineClient:
+        """The engine client, once there is one."""
+        if self._client is None:
+            raise ContainerRuntimeError("this runtime has not been initialised; use open_runtime(), or await init()")
+        return self._client
+
+    @property
+    def _timeout(self) -> float:
+        """Seconds that a unary call may take."""
+        return self._config.timeout or DEFAULT_TIMEOUT
+
+    # ------------------------------------------------------------ settings
+
+    async def init(self, *options: RuntimeOption) -> None:
+        for option in options:
+            option(self)
+        await self.aclose()
+        engine = EngineClient(self._endpoint, timeout=self._timeout)
+        self._client = engine
+        await engine.info()
+        if not self._mgmt.mtu:
+            mtu = await mgmt.detect_mtu(engine, self._mgmt.network)
+            self._mgmt = msgspec.structs.replace(self._mgmt, mtu=mtu)
+        if not self._mgmt.bridge and (network := await mgmt.find_network(engine, self._mgmt.network)):
+            bridge = mgmt_from_network(self._mgmt, network).bridge
+            self._mgmt = msgspec.structs.replace(self._mgmt, bridge=bridge)
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def check_connection(self) -> None:
+        await self._engine.system.ping()
+
+    def get_runtime_socket(self) -> str:
+        endpoint = self._engine.endpoint
+        if endpoint.scheme != "unix":
+            raise UnsupportedOperationError("docker", "", f"a socket path for the engine at {endpoint}")
+        return endpoint.path
+
+    def get_cooc_bind_mounts(self) -> Sequence[Bind]:
+        raise _not_yet("get_cooc_bind_mounts")
+
+    # ------------------------------------------------------------ network and images
+
+    async def create_net(self) -> None:
+        info = await self._engine.info()
+        network = await mgmt.create_or_find(self._engine, self._mgmt, info.version)
+        self._mgmt = mgmt_from_network(self._mgmt, network)
+
+    async def delete_net(self) -> None:
+        if not self._config.keep_mgmt_net and self._mgmt.network != mgmt.DEFAULT_BRIDGE_NETWORK:
+            await mgmt.delete(self._engine, self._mgmt.network)
+
+    async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
+        await pull(self._engine, image, PullPolicy(policy))
+
+    async def inspect_image(self, image: str) -> ImageInspect:
+        return image_from_reply(await self._engine.images.inspect(image))
+
+    # ------------------------------------------------------------ a container's life
+
+    async def create_container(self, node: NodeConfig) -> str:
+        engine = self._engine
+        info = await engine.info()
+        _refuse_later_features(node, info)
+        request = container_request(node, self._mgmt, info.api_version)
+        async with self._creating:
+            created = await complete_or_undo(
+                lambda: engine.containers.create(node.long_name, request),
+                lambda made: engine.containers.remove(made.id, force=True, volumes=True),
+            )
+        return created.id
+
+    async def start_container(self, container: str, node: Node) -> StartedContainer:
+        del node  # its links are made by the orchestrator
+        engine = self._engine
+        await ride_out(START_FAULTS, self.faults, lambda: engine.containers.start(container))
+        return EngineStartedContainer(engine, container)
+
+    async def stop_container(self, container: str, signal: str | None = None) -> None:
+        engine = self._engine
+        if signal and (await engine.info()).api_version < _STOP_SIGNAL_SINCE:
+            raise _not_yet("a stop signal below API 1.42")
+        await engine.containers.stop(container, timeout=round(self._timeout), signal=signal)
+
+    async def pause_container(self, container: str) -> None:
+        await self._engine.containers.pause(container)
+
+    async def unpause_container(self, container: str) -> None:
+        await self._engine.containers.unpause(container)
+
+    async def delete_container(self, container: str) -> None:
+        containers = self._engine.containers
+        try:
+            if self._config.graceful_shutdown:
+                await self.stop_container(container)
+            await containers.remove(container, force=True, volumes=True)
+        except NotFoundError:
+            pass
+        except ConflictError as exc:
+            if _REMOVAL_IN_PROGRESS not in exc.message:
+                raise
+            await self._wait_removed(container)
+
+    async def _wait_removed(self, container: str) -> None:
+        """Wait for a removal that somebody else has begun."""
+        with suppress(NotFoundError):
+            await self._engine.containers.wait(container, "removed")
+
+    # ------------------------------------------------------------ looking at containers
+
+    async def list_containers(self, filters: Sequence[GenericFilter] = ()) -> Sequence[GenericContainer]:
+        found = await list_all(self._engine, filters, self._mgmt.network)
+        return [container.with_runtime(self) for container in found]
+
+    async def get_container_status(self, container: str) -> ContainerStatus:
+        try:
+            inspect = await self._engine.containers.inspect(container)
+        except NotFoundError:
+            return ContainerStatus.NOT_FOUND
+        return status_from_state(inspect.state.status)
+
+    async def is_healthy(self, container: str) -> bool:
+        health = (await self._engine.containers.inspect(container)).state.health
+        if health is None:
+            raise InvalidValueError("container", container, "it has no health check; give its node a healthcheck")
+        return health.status == HEALTHY
+
+    async def get_ns_path(self, container: str) -> str:
+        raise _not_yet("get_ns_path")
+
+    async def get_hosts_path(self, container: str) -> str:
+        return (await self._engine.containers.inspect(container)).hosts_path
+
+    async def log_non_running_container_output(self, container: str) -> None:
+        raise _not_yet("log_non_running_container_output")
+
+    # ------------------------------------------------------------ inside a container
+
+    async def exec(self, container: str, command: ExecCmd) -> ExecResult:
+        return await execute(self._engine, container, command)
+
+    async def exec_not_wait(self, container: str, command: ExecCmd) -> None:
+        await execute_detached(self._engine, container, command)
+
+    async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
+        raise _not_yet("write_to_stdin_no_wait")
+
+    async def copy_to_container(self, container: str, destination: str, source: str) -> None:
+        raise _not_yet("copy_to_container")
+
+    # ------------------------------------------------------------ streams
+
+    def stream_logs(  # noqa: PLR0913 - the interface's own
+        self,
+        container: str,
+        *,
+        follow: bool = True,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> Stream[LogLine]:
+        if tail is not None and tail < 0:
+            raise InvalidValueError("tail", tail, "give a number of lines, or None for all")
+        engine = self._engine
+        raw = engine.containers.logs(
+            container,
+            follow=follow,
+            since=since.timestamp() if since else None,
+            until=until.timestamp() if until else None,
+            tail=tail,
+            timestamps=timestamps,
+        )
+
+        async def has_tty() -> bool:
+            return (await engine.containers.inspect(container)).config.tty
+
+        return Stream(LogSource(raw, has_tty, timestamps=timestamps))
+
+    def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
+        engine = self._engine
+        labels = (options or EventStreamOptions()).labels
+        filters = {
+            "type": ["container"],
+            "label": [f"{key}={value}" if value else key for key, value in labels.items()],
+        }
+
+        async def listen() -> RawStream:
+            return engine.system.events(filters=filters, since=await _now(engine))
+
+        return Stream(EventSource(listen, event_from_wire))
+
+
+async def _now(engine: EngineClient) -> str:
+    """Tell the time on the engine's clock, which over a unix socket is ours.
+
+    dockerd answers before it listens: what happens in between comes only with `since`.
+    """
+    if engine.endpoint.scheme == "unix":
+        return f"{time.time():.9f}"
+    moment = datetime.fromisoformat((await engine.system.info()).system_time)
+    return f"{moment.timestamp():.9f}"
+
+
+def _refuse_later_features(node: NodeConfig, info: EngineInfo) -> None:
+    """Refuse what would need to ask the engine first, rather than to do it by half."""
+    if node.network_mode.startswith("container:"):
+        raise UnsupportedOperationError(info.engine, info.version, "network-mode container:<node> yet")
+
+
+def _not_yet(feature: str) -> UnsupportedOperationError:
+    """Make the error for what the whole runtime interface will add."""
+    return UnsupportedOperationError("docker", "", f"{feature} yet")

@@ -1,0 +1,115 @@
+"""Running a command in a container to its end, and ending it when the caller goes away first."""
+
+import logging
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+
+from clab_runtime.engine import schema
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.framing import STDERR, FrameDecoder
+from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError
+from clab_runtime.models import ExecCmd, ExecResult
+from clab_runtime.runtime.shielding import shielded
+
+logger = logging.getLogger("clab_runtime")
+
+ROOT = "0"
+"""Who runs the commands: an image need not know a user called root."""
+
+EXIT_CODE_TIME = 10.0
+"""Seconds that an engine gets between the end of a command's output and its exit code."""
+
+ENDING_TIME = 5.0
+"""Seconds that ending an abandoned command may take."""
+
+_FIRST_DELAY, _LAST_DELAY = 0.01, 0.5
+
+
+async def execute(engine: EngineClient, container: str, command: ExecCmd) -> ExecResult:
+    """Run a command and wait for its end; cancelled, kill it where that is possible."""
+    request = schema.ExecCreate(cmd=command.argv, user=ROOT, attach_stdout=True, attach_stderr=True)
+    exec_id = await engine.execs.create(container, request)
+    try:
+        stdout, stderr = await _output(engine, exec_id)
+        return ExecResult(
+            command=command, exit_code=await _exit_code(engine, exec_id, command), stdout=stdout, stderr=stderr
+        )
+    except anyio.get_cancelled_exc_class():
+        await shielded(lambda: _end(engine, exec_id, container, command), ENDING_TIME)
+        raise
+
+
+async def execute_detached(engine: EngineClient, container: str, command: ExecCmd) -> None:
+    """Start a command and leave it alone."""
+    exec_id = await engine.execs.create(container, schema.ExecCreate(cmd=command.argv, user=ROOT))
+    await engine.execs.start_detached(exec_id)
+
+
+async def _output(engine: EngineClient, exec_id: str) -> tuple[bytes, bytes]:
+    """Start the command and collect what it writes, each stream apart."""
+    decoder = FrameDecoder()
+    stdout: list[bytes] = []
+    stderr: list[bytes] = []
+    async with await engine.execs.start(exec_id) as duplex:
+        with suppress(anyio.EndOfStream):
+            while True:
+                for stream, data in decoder.feed(await duplex.receive()):
+                    (stderr if stream == STDERR else stdout).append(data)
+    decoder.finish()
+    return b"".join(stdout), b"".join(stderr)
+
+
+async def _exit_code(engine: EngineClient, exec_id: str, command: ExecCmd) -> int:
+    """Ask until the command has ended and its exit code is known: engines tell it a moment after the output's end."""
+    delay = _FIRST_DELAY
+    with anyio.move_on_after(EXIT_CODE_TIME):
+        while True:
+            state = await engine.execs.inspect(exec_id)
+            if not state.running and state.exit_code is not None:
+                return state.exit_code
+            await anyio.sleep(delay)
+            delay = min(2 * delay, _LAST_DELAY)
+    raise EngineProtocolError(
+        f"the output of {command} has ended, but the engine has no exit code for it after {EXIT_CODE_TIME:g} s"
+    )
+
+
+async def _end(engine: EngineClient, exec_id: str, container: str, command: ExecCmd) -> None:
+    """Kill an abandoned command; no engine has a call for it, so that it takes the rights to do it on this machine."""
+    try:
+        state = await engine.execs.inspect(exec_id)
+        if not state.running or _kill(state.pid, state.container_id):
+            return
+    except ContainerRuntimeError as exc:
+        logger.warning("cancelled: %s may go on in %s: %s", command, container, exc)
+    else:
+        logger.warning("cancelled: %s goes on in %s, no right to end it from here", command, container)
+
+
+def _kill(pid: int, container_id: str) -> bool:
+    """Kill a process and its children if it is one of the container's, seen from this machine."""
+    try:
+        process = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        # The engine may be on another machine, or in a VM: the same number is somebody else's process here.
+        if container_id not in Path(f"/proc/{pid}/cgroup").read_text():
+            return False
+        children = _children(pid)
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    except OSError:
+        return False
+    finally:
+        os.close(process)
+    ended = [_kill(child, container_id) for child in children]
+    return all(ended)
+
+
+def _children(pid: int) -> list[int]:
+    """List a process's children."""
+    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]

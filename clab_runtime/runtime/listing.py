@@ -1,0 +1,73 @@
+"""Listing containers: one list call, then the process numbers, which the engine's list lacks, by bounded inspects."""
+
+import re
+from collections.abc import Sequence
+
+import anyio
+
+from clab_runtime.engine import schema
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.errors import ContainerRuntimeError, NotFoundError
+from clab_runtime.models import GenericContainer, GenericFilter
+from clab_runtime.runtime.translate import container_from_summary
+
+_HAS_PROCESS = {"running", "paused"}
+
+
+async def list_all(
+    engine: EngineClient, filters: Sequence[GenericFilter], mgmt_network: str
+) -> Sequence[GenericContainer]:
+    """List the containers that all filters let pass; one that vanishes meanwhile is left out."""
+    summaries = await engine.containers.list(filters=_engine_filters(filters))
+    wanted = [summary for summary in summaries if all(_passes(summary, condition) for condition in filters)]
+    pids = await _pids(engine, [summary.id for summary in wanted if summary.state in _HAS_PROCESS])
+    return [
+        container_from_summary(summary, pid=pids.get(summary.id, 0), mgmt_network=mgmt_network)
+        for summary in wanted
+        if summary.state not in _HAS_PROCESS or summary.id in pids
+    ]
+
+
+def _engine_filters(filters: Sequence[GenericFilter]) -> dict[str, list[str]]:
+    """Let the engine do what it can: labels but `!=`, which it does not know, and names, which it takes as patterns."""
+    found: dict[str, list[str]] = {}
+    for condition in filters:
+        if condition.filter_type == "name":
+            found.setdefault("name", []).append(f"^{re.escape(condition.match)}$")
+        elif condition.operator == "=":
+            found.setdefault("label", []).append(f"{condition.field}={condition.match}")
+        elif condition.operator == "exists":
+            found.setdefault("label", []).append(condition.field)
+    return found
+
+
+def _passes(summary: schema.ContainerSummary, condition: GenericFilter) -> bool:
+    """Hold a container against a filter; the engine's own answer is only a first choice."""
+    if condition.filter_type == "name":
+        return any(name.removeprefix("/") == condition.match for name in summary.names or ())
+    labels = summary.labels or {}
+    if condition.operator == "exists":
+        return condition.field in labels
+    return (labels.get(condition.field) == condition.match) is (condition.operator == "=")
+
+
+async def _pids(engine: EngineClient, containers: Sequence[str]) -> dict[str, int]:
+    """Ask for the containers' process numbers, as many at once as the client's pool allows."""
+    pids: dict[str, int] = {}
+    errors: list[ContainerRuntimeError] = []
+
+    async def ask(container: str, scope: anyio.CancelScope) -> None:
+        try:
+            pids[container] = (await engine.containers.inspect(container)).state.pid
+        except NotFoundError:
+            pass
+        except ContainerRuntimeError as exc:
+            errors.append(exc)
+            scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        for container in containers:
+            tasks.start_soon(ask, container, tasks.cancel_scope)
+    if errors:
+        raise errors[0]
+    return pids
