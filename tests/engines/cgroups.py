@@ -4,9 +4,12 @@ Every hierarchy of the machine gets a directory of the engine's name. The engine
 there, in the leaf ``engine``, and sees its own mounts of the hierarchies, so whatever parent a container asks for is
 made below the engine's directory. Nothing depends on what is mounted on the host's /sys/fs/cgroup.
 
-Where only cgroup v2 is mounted, controllers are handed down from the root and from the engine's directory. The kernel
-refuses that (EBUSY) in a cgroup that is not the real root and has processes in it, as in a container whose cgroup
-namespace starts at the cgroup of its shell: the engine then runs without those controllers (no limits).
+Where there is only cgroup v2, controllers are handed down from the root (and stay so, as after any engine with the
+cgroupfs driver) and from the engine's directory, which has no processes of its own for that. The kernel refuses it
+(EBUSY) in a cgroup that is not the real root and has processes in it, as in a container whose cgroup namespace starts
+at the cgroup of its shell: the engine then runs without those controllers, and Podman, which always sets a limit of
+processes, starts no container. Tried with a hybrid machine's v2 hierarchy taken for the only one, where the one free
+controller (hugetlb) was handed down and Docker ran; not tried on a host that has v2 alone.
 """
 
 from __future__ import annotations
@@ -53,10 +56,14 @@ def _hierarchy(controllers: str) -> Hierarchy:
     return Hierarchy(label, "cgroup", f"none,{controllers}" if label != controllers else controllers)
 
 
+def _only_v2(present: list[Hierarchy]) -> bool:
+    return [item.fstype for item in present] == ["cgroup2"]
+
+
 def mount_for_engine(target: Path) -> None:
     """Mount the hierarchies on TARGET (a /sys/fs/cgroup) in the layout that engines know."""
     present = hierarchies()
-    if len(present) == 1 and present[0].fstype == "cgroup2":
+    if _only_v2(present):
         linux.mount("cgroup2", target, "cgroup2")
         return
     linux.mount("cgroup", target, "tmpfs", data="mode=755")
@@ -80,12 +87,14 @@ def enter(name: str, scratch: Path) -> None:
     present = hierarchies()
     _mount_each(scratch, present)
     for item in present:
-        _hand_down_controllers(scratch / item.name)
+        if _only_v2(present):
+            _hand_down_controllers(scratch / item.name)
         _move_into(scratch / item.name / name)
     linux.unshare(linux.CLONE_NEWCGROUP)
     for item in present:
         _move_into(scratch / item.name / name / _LEAF)
-        _hand_down_controllers(scratch / item.name / name)
+        if _only_v2(present):
+            _hand_down_controllers(scratch / item.name / name)
         linux.unmount(scratch / item.name)
 
 
@@ -98,10 +107,7 @@ def _move_into(directory: Path) -> None:
 
 
 def _hand_down_controllers(directory: Path) -> None:
-    controllers = directory / "cgroup.controllers"  # v2 only
-    if not controllers.exists():
-        return
-    for controller in controllers.read_text().split():
+    for controller in (directory / "cgroup.controllers").read_text().split():
         with contextlib.suppress(OSError):  # see the head of this module
             (directory / "cgroup.subtree_control").write_text(f"+{controller}")
 

@@ -23,7 +23,7 @@ def netns_directory(kind: Kind, directory: Path) -> Path:
     return directory / "exec/netns" if kind == "docker" else RUN_NETNS
 
 
-def command(kind: Kind, directory: Path, storage: str) -> list[str]:
+def command(kind: Kind, directory: Path) -> list[str]:
     """Return the program and arguments that run the engine in the foreground."""
     socket = f"unix://{directory / f'{kind}.sock'}"
     if kind == "podman":
@@ -34,7 +34,7 @@ def command(kind: Kind, directory: Path, storage: str) -> list[str]:
         *("--data-root", str(directory / "data")),
         *("--exec-root", str(directory / "exec")),
         *("--pidfile", str(PIDFILE)),
-        *("--storage-driver", storage),
+        *("--storage-driver", "overlay2"),
     ]
 
 

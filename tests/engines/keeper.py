@@ -83,9 +83,9 @@ def _set_up(directory: Path) -> Keeper:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     linux.become_subreaper()
     etc = daemons.settings(engine.kind, directory)
-    storage = sandbox.enter(directory, Path(record.tree) / "root", shared, etc, cgroups.name_for(directory))
+    sandbox.enter(directory, Path(record.tree) / "root", shared, etc, cgroups.name_for(directory))
     write_whole(directory / "keeper.pid", str(os.getpid()))
-    command = [*daemons.command(engine.kind, directory, storage), *record.arguments]
+    command = [*daemons.command(engine.kind, directory), *record.arguments]
     return Keeper(directory, engine.socket, command)
 
 

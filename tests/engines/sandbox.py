@@ -25,8 +25,8 @@ _NOT_SHARED = _PROGRAMS | {"boot", "dev", "etc", "proc", "run", "sys", "var"}
 _MODULES = Path("/usr/lib/modules")
 
 
-def enter(directory: Path, tree: Path, shared: Path, etc: Mapping[str, str], cgroup: str) -> str:
-    """Move this process there; return the storage driver that works, with DIRECTORY/data made ready for it.
+def enter(directory: Path, tree: Path, shared: Path, etc: Mapping[str, str], cgroup: str) -> None:
+    """Move this process there.
 
     DIRECTORY and SHARED look the same inside; mounts made in SHARED are seen outside. ETC are files below /etc.
     """
@@ -42,10 +42,9 @@ def enter(directory: Path, tree: Path, shared: Path, etc: Mapping[str, str], cgr
     _show(directory, root)
     _show_shared(shared_mount, shared, root)
     _write_files(root / "etc", etc)
-    storage = _prepare_storage(scratch, root, directory / "data")
+    _prepare_storage(scratch, root, directory / "data")
     linux.set_propagation(root, linux.MS_PRIVATE)
     _become_root(root)
-    return storage
 
 
 def _mount_scratch(scratch: Path) -> None:
@@ -106,14 +105,13 @@ def _write_files(etc: Path, files: Mapping[str, str]) -> None:
         (etc / name).write_text(text)
 
 
-def _prepare_storage(scratch: Path, root: Path, data: Path) -> str:
+def _prepare_storage(scratch: Path, root: Path, data: Path) -> None:
     """Keep DATA on disk if overlays work there, else in memory."""
     data.mkdir(exist_ok=True)
     inside = root / data.relative_to("/")
     if not _overlay_works(data, scratch / "probe"):
         print(f"no overlay can have its changes in {data}: images and containers are kept in memory", flush=True)
         linux.mount("data", inside, "tmpfs", data="mode=711")
-    return "overlay2"
 
 
 def _overlay_works(data: Path, target: Path) -> bool:
