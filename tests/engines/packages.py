@@ -50,7 +50,7 @@ def tree_of(spec: EngineSpec) -> Path:
     """Return the directory with SPEC's programs (``root``) and image (``busybox.tar``); make it if need be."""
     place = cache_directory() / spec.name
     if not _is_ready(place, spec):
-        with _locked(place.with_suffix(".lock")):
+        with _locked(place.with_name(f"{spec.name}.lock")):
             if not _is_ready(place, spec):
                 _make(place, spec)
     return place
