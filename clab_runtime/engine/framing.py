@@ -38,17 +38,17 @@ class FrameDecoder:
         """Yield (stream number, payload) of every frame that is complete."""
         buffer = self._pending + data if self._pending else data
         self._pending = b""
-        position, end = 0, len(buffer)
-        while end - position >= _HEADER_SIZE:
-            stream, size = _FRAME_HEADER.unpack_from(buffer, position)
+        unpack, start, end = _FRAME_HEADER.unpack_from, _HEADER_SIZE, len(buffer)
+        while start <= end:
+            stream, size = unpack(buffer, start - _HEADER_SIZE)
+            stop = start + size
             if stream > SYSTEM_ERROR or size > MAX_ITEM:
-                raise EngineProtocolError(f"not a frame of a multiplexed stream: {buffer[position : position + 8]!r}")
-            start = position + _HEADER_SIZE
-            if start + size > end:
+                raise EngineProtocolError(f"not a frame of a multiplexed stream: {buffer[start - 8 : start]!r}")
+            if stop > end:
                 break
-            position = start + size
-            yield stream, buffer[start:position]
-        self._pending = buffer[position:]
+            yield stream, buffer[start:stop]
+            start = stop + _HEADER_SIZE
+        self._pending = buffer[start - _HEADER_SIZE :]
 
     def finish(self) -> None:
         """Raise when a frame has begun and not ended."""

@@ -1,9 +1,9 @@
 """The unix socket's byte stream on asyncio: the event loop watches the socket all along, not once per wait.
 
 anyio's `wait_readable` registers the socket with the loop and takes it out again around every wait, which is a third of
-the cost of a small request. Here it stays registered: what arrives is read at once into a buffer of one piece, and the
-socket is only taken out while that piece has not been fetched, so that a slow reader holds the engine back. In the same
-spirit the deadline has one timer for many waits: it is set anew when it rings too early, not for every wait.
+the cost of a small request. Here it stays registered, and is only taken out when something comes that nobody waits for,
+so that a slow reader holds the engine back. In the same spirit the deadline has one timer for many waits: it is set
+anew when it rings too early, not for every wait.
 """
 
 import asyncio
@@ -38,6 +38,8 @@ class AsyncioUnixStream(UnixStream):
 
     async def receive(self, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
         """Return up to `max_bytes` bytes as soon as there are any."""
+        if not (self._buffer or self._watched or self._closed):
+            self._read()  # nobody has watched meanwhile: there may be a lot
         if not self._buffer:
             await self._wait_for_data()
         data = self._buffer
@@ -80,20 +82,25 @@ class AsyncioUnixStream(UnixStream):
                 self._waiter = None
 
     def on_readable(self) -> None:
-        """Read what has come, once; the loop calls it."""
-        if self._buffer:
+        """Read what has come if somebody waits for it, else leave it to gather in the kernel; the loop calls it."""
+        if self._waiter is None or self._waiter.done():
             self._unwatch()
             return
+        self._read()
+        if self._buffer or self._ended:
+            self._waiter.set_result(None)
+
+    def _read(self) -> None:
+        """Read once, if there is anything."""
         try:
             self._buffer = self._sock.recv(READ_SIZE)
         except BlockingIOError:
             return
         except OSError as exc:
             self._error = exc
-        self._ended = not self._buffer
-        if self._ended:
+        if not self._buffer:
+            self._ended = True
             self._unwatch()
-        self._wake()
 
     def on_timer(self) -> None:
         """End a wait that is over its deadline, or set the timer anew; the loop calls it."""

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
-from clab_runtime.engine.framing import STDERR, STDIN, STDOUT, SYSTEM_ERROR, FrameDecoder, LineSplitter
+from clab_runtime.engine.framing import SYSTEM_ERROR, FrameDecoder, LineSplitter
 from clab_runtime.engine.stream import RawStream
 from clab_runtime.errors import EngineStreamError
 from clab_runtime.models import LogLine, StreamName
 
-_NAMES = {STDIN: StreamName.STDIN, STDOUT: StreamName.STDOUT, STDERR: StreamName.STDERR}
+_NAMES = (StreamName.STDIN, StreamName.STDOUT, StreamName.STDERR)
+"""By the number that a frame bears."""
 _MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 
 
@@ -31,42 +32,42 @@ class MultiplexedLines:
         """Expect a timestamp before each frame's text if `timestamps`."""
         self._timestamps = timestamps
         self._frames = FrameDecoder()
-        self._splitters = {stream: LineSplitter() for stream in _NAMES}
-        self._begun: dict[int, str | None] = {}
+        self._splitters = [LineSplitter() for _ in _NAMES]
+        self._begun: set[int] = set()
+        self._times: dict[int, str | None] = {}
 
     def feed(self, data: bytes) -> Iterator[LogLine]:
-        """Yield the lines that are complete."""
-        splitters = self._splitters
-        for stream, frame in self._frames.feed(data):
-            if stream == SYSTEM_ERROR:
-                raise EngineStreamError(frame.decode(errors="replace").strip())
-            payload, timestamp = frame, None
-            if self._timestamps:
-                timestamp, payload = _split_timestamp(frame)
-            splitter = splitters[stream]
-            if not splitter.pending and payload.find(b"\n") == len(payload) - 1 >= 0:
-                yield LogLine(_NAMES[stream], payload[:-1], timestamp)
+        """Yield the lines that are complete; nearly all are a frame each, which is why this loop is spelled out."""
+        timestamps, begun, timestamp = self._timestamps, self._begun, None
+        for stream, payload in self._frames.feed(data):
+            text = payload
+            if timestamps:
+                timestamp, text = _split_timestamp(payload)
+            if stream < SYSTEM_ERROR and stream not in begun and text.find(b"\n") == len(text) - 1 >= 0:
+                yield LogLine(_NAMES[stream], text[:-1], timestamp)
             else:
-                yield from self._feed_slowly(stream, splitter, payload, timestamp)
+                yield from self._feed_slowly(stream, text, timestamp)
 
     def finish(self) -> Iterable[LogLine]:
         """Return the lines that have no ending; raise when a frame has begun and not ended."""
         self._frames.finish()
         return [
-            LogLine(_NAMES[stream], line, self._begun.get(stream))
-            for stream, splitter in self._splitters.items()
-            for line in splitter.finish()
+            LogLine(_NAMES[stream], line, self._times[stream])
+            for stream in sorted(self._begun)
+            for line in self._splitters[stream].finish()
         ]
 
-    def _feed_slowly(
-        self, stream: int, splitter: LineSplitter, payload: bytes, timestamp: str | None
-    ) -> Iterator[LogLine]:
+    def _feed_slowly(self, stream: int, text: bytes, timestamp: str | None) -> Iterator[LogLine]:
         """Join a line of several frames under the first one's timestamp; cut a frame of several lines."""
-        if not splitter.pending:
-            self._begun[stream] = timestamp
-        for line in splitter.feed(payload):
-            yield LogLine(_NAMES[stream], line, self._begun[stream])
-            self._begun[stream] = timestamp
+        if stream == SYSTEM_ERROR:
+            raise EngineStreamError(text.decode(errors="replace").strip())
+        if stream not in self._begun:
+            self._times[stream] = timestamp
+        splitter = self._splitters[stream]
+        for line in splitter.feed(text):
+            yield LogLine(_NAMES[stream], line, self._times[stream])
+            self._times[stream] = timestamp
+        (self._begun.add if splitter.pending else self._begun.discard)(stream)
 
 
 class TerminalLines:
