@@ -4,7 +4,9 @@ A connection serves one exchange at a time. Nothing here decides which connectio
 An exchange that fails or is cancelled leaves the connection unusable; whoever holds it closes it.
 """
 
-from collections.abc import AsyncIterable
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import asynccontextmanager
 
 import anyio
 from anyio.abc import ByteStream
@@ -19,6 +21,9 @@ RECEIVE_SIZE = 256 * 1024
 
 EARLY_ERROR = 400
 """From this status on, an answer that comes before the request has been sent whole ends the sending."""
+
+CLOSING_TIME = 5.0
+"""Seconds that a body's generator gets to clean up after itself."""
 
 
 class Connection:
@@ -107,19 +112,21 @@ class Connection:
 
     async def _send_chunked(self, content: AsyncIterable[bytes]) -> None:
         """Send the pieces in chunked coding."""
-        async for piece in content:
-            if piece:
-                await self._io.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        async with _closing(content) as pieces:
+            async for piece in pieces:
+                if piece:
+                    await self._io.send(b"%x\r\n%b\r\n" % (len(piece), piece))
         await self._io.send(b"0\r\n\r\n")
 
     async def _send_counted(self, content: AsyncIterable[bytes], length: int) -> None:
         """Send the pieces as they are, and hold the caller to the length that the head has promised."""
         left = length
-        async for piece in content:
-            left -= len(piece)
-            if left < 0:
-                break
-            await self._io.send(piece)
+        async with _closing(content) as pieces:
+            async for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    break
+                await self._io.send(piece)
         if left:
             raise InvalidValueError("content", f"{length - left} bytes", f"the Content-Length header says {length}")
 
@@ -148,15 +155,35 @@ class Connection:
 
     async def _feed(self) -> None:
         """Read once and let the parser have it."""
+        if time.monotonic() > self._io.deadline:  # an engine that never pauses never makes the stream wait
+            raise TimeoutError
         try:
             data = await self._io.receive(RECEIVE_SIZE)
         except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
-            if not self.parser.begun:
-                raise EngineConnectionError(
-                    self._endpoint,
-                    "the engine closed the connection without an answer",
-                    "see the engine's own log; it may have been stopped or restarted",
-                ) from exc
-            self.parser.feed_eof()
+            self._end(exc)
         else:
             self.parser.feed(data)
+
+    def _end(self, cause: Exception) -> None:
+        """Tell the parser that nothing more comes; only a proper end can be that of a body without a length."""
+        if not self.parser.begun:
+            raise EngineConnectionError(
+                self._endpoint,
+                "the engine closed the connection without an answer",
+                "see the engine's own log; it may have been stopped or restarted",
+            ) from cause
+        if isinstance(cause, anyio.BrokenResourceError) and not self.parser.complete:
+            raise EngineProtocolError(f"{self._endpoint}: the connection broke in the middle of an answer") from cause
+        self.parser.feed_eof()
+
+
+@asynccontextmanager
+async def _closing(content: AsyncIterable[bytes]) -> AsyncGenerator[AsyncIterator[bytes]]:
+    """Iterate over a body that may be left in the middle: what a generator has open is then closed at once."""
+    pieces = aiter(content)
+    try:
+        yield pieces
+    finally:
+        if isinstance(pieces, AsyncGenerator):
+            with anyio.move_on_after(CLOSING_TIME, shield=True):
+                await pieces.aclose()

@@ -18,9 +18,6 @@ from clab_runtime.engine.dial import has_pending
 UNLIMITED = sys.maxsize
 """The size of a pool that never makes anybody wait."""
 
-UNCHECKED = 0.005
-"""Seconds of idleness after which a connection is looked at before it is used; no engine hangs up sooner."""
-
 
 class ConnectionPool:
     """Hand out `size` connections at most at any time, and keep those that can serve again for `keep_alive` seconds."""
@@ -51,8 +48,7 @@ class ConnectionPool:
         """Return an idle connection that is still good, else a new one."""
         while self._idle:
             connection, since = self._idle.pop()
-            idle = time.monotonic() - since
-            if idle < UNCHECKED or (idle < self._keep_alive and not has_pending(connection.stream)):
+            if time.monotonic() - since < self._keep_alive and not has_pending(connection.stream):
                 return connection
             await connection.aclose()
         return await self._connect()

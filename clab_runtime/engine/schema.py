@@ -438,6 +438,7 @@ class Network(Reply):
 
     id: str
     name: str = ""
+    created: str = ""
     driver: str = ""
     enable_ipv6: bool = field(name="EnableIPv6", default=False)
     ipam: IPAM = field(name="IPAM", default_factory=IPAM)

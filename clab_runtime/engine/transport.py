@@ -23,6 +23,7 @@ from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.http1 import ResponseParser, request_head
 from clab_runtime.engine.lazy import LazyHeaders
 from clab_runtime.engine.pool import UNLIMITED, ConnectionPool
+from clab_runtime.errors import EngineProtocolError
 
 DEDICATED = "clab_runtime.dedicated"
 """The request extension that asks for a connection of one's own."""
@@ -94,6 +95,8 @@ class _Exchange(httpx.AsyncByteStream):
         limit = timeouts.get("read")
         connection.set_deadline(math.inf if limit is None else time.monotonic() + limit)
         await _send(connection, request)
+        if connection.parser.upgraded and "upgrade" not in request.headers:
+            raise EngineProtocolError(f"{request.method} {request.url}: the engine upgraded a connection unasked")
 
     def response(self, request: httpx.Request) -> httpx.Response:
         """Wrap what the parser holds; the body is still to be read."""

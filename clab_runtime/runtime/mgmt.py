@@ -1,10 +1,19 @@
 """The management network of a lab on one engine: find, create, delete."""
 
+from collections.abc import Sequence
+
 import anyio
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.errors import ConflictError, ContainerRuntimeError, EngineError, ForbiddenError, NotFoundError
+from clab_runtime.errors import (
+    ConflictError,
+    ContainerRuntimeError,
+    EngineError,
+    ForbiddenError,
+    InvalidArgumentError,
+    NotFoundError,
+)
 from clab_runtime.models import MgmtNet, labels
 from clab_runtime.runtime.network_reply import find_overlap, network_mtu
 from clab_runtime.runtime.network_spec import network_request
@@ -24,7 +33,18 @@ async def find_network(engine: EngineClient, name: str) -> schema.Network | None
         network = await engine.networks.inspect(name)
     except NotFoundError:
         return None
+    except InvalidArgumentError:  # Docker 20.10 may have several of one name, and then knows none by it
+        found = await _all_of_name(engine, name)
+        return await engine.networks.inspect(found[0].id) if found else None
     return network if network.name == name else None  # else it was found by the beginning of its id
+
+
+async def _all_of_name(engine: EngineClient, name: str) -> Sequence[schema.Network]:
+    """List the networks of exactly that name, the one that counts first: every lab must choose the same."""
+    networks = await engine.networks.list(filters={"name": [name]})
+    return sorted(
+        (network for network in networks if network.name == name), key=lambda network: (network.created, network.id)
+    )
 
 
 async def detect_mtu(engine: EngineClient, name: str) -> int:
@@ -39,14 +59,26 @@ async def create_or_find(engine: EngineClient, mgmt: MgmtNet, engine_version: st
         return network
     request = network_request(mgmt, engine_version)
     try:
-        await engine.networks.create(request)
+        created = await engine.networks.create(request)
     except ConflictError:
         pass  # somebody else was faster
     except EngineError as exc:
         await _explain_overlap(engine, request, exc)
+    else:
+        await _withdraw_second(engine, mgmt.network, created.id)
     if network := await find_network(engine, mgmt.network):
         return network
     raise ContainerRuntimeError(f"network {mgmt.network!r} was created and is gone again; somebody else deletes it")
+
+
+async def _withdraw_second(engine: EngineClient, name: str, created: str) -> None:
+    """Remove the network just created if another lab has made one of that name at the same moment, and was first.
+
+    Docker 20.10 promises no more than to look for a duplicate before it creates.
+    """
+    networks = await _all_of_name(engine, name)
+    if networks and networks[0].id != created:
+        await _removed(engine, created)
 
 
 async def _explain_overlap(engine: EngineClient, request: schema.NetworkCreate, error: EngineError) -> None:

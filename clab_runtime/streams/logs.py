@@ -1,5 +1,6 @@
 """A container's log as lines: out of the frames of a container without a TTY, or the raw output of one with a TTY."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -10,6 +11,10 @@ from clab_runtime.models import LogLine, StreamName
 
 _NAMES = (StreamName.STDIN, StreamName.STDOUT, StreamName.STDERR)
 """By the number that a frame bears."""
+PIECE = 16 * 1024
+"""Bytes of a line that Docker keeps together."""
+
+_TIMESTAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}(?:Z|[+-]\d\d:\d\d) ")
 _MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 
 
@@ -87,11 +92,24 @@ class TerminalLines:
         return map(self._line, self._splitter.finish())
 
     def _line(self, data: bytes) -> LogLine:
-        """Take off the carriage return and the timestamp."""
-        timestamp = None
-        if self._timestamps:
-            timestamp, data = _split_timestamp(data)
-        return LogLine(StreamName.STDOUT, data.removesuffix(b"\r"), timestamp)
+        """Take off the carriage return and the timestamps."""
+        data = data.removesuffix(b"\r")
+        if not self._timestamps:
+            return LogLine(StreamName.STDOUT, data)
+        timestamp, text = _split_timestamp(data)
+        return LogLine(StreamName.STDOUT, _without_further_timestamps(text), timestamp)
+
+
+def _without_further_timestamps(text: bytes) -> bytes:
+    """Take out the timestamps that the engine puts before each further piece of a long line."""
+    pieces = [text[:PIECE]]
+    position = PIECE
+    while position < len(text):
+        if found := _TIMESTAMP.match(text, position):
+            position = found.end()
+        pieces.append(text[position : position + PIECE])
+        position += PIECE
+    return b"".join(pieces)
 
 
 def _split_timestamp(data: bytes) -> tuple[str, bytes]:
