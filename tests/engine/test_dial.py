@@ -102,13 +102,13 @@ async def failure(path: Path | str, engine: str = "docker") -> EngineConnectionE
 
 
 @pytest.mark.parametrize(
-    ("engine", "words"),
+    ("program", "words"),
     [("docker", ("systemctl start docker", "DOCKER_HOST")), ("podman", ("podman.socket", "CONTAINER_HOST"))],
 )
 async def test_a_missing_socket_says_how_to_start_the_engine(
-    tmp_path: Path, engine: str, words: tuple[str, ...]
+    tmp_path: Path, program: str, words: tuple[str, ...]
 ) -> None:
-    error = await failure(tmp_path / "gone", engine)
+    error = await failure(tmp_path / "gone", program)
     assert error.problem == "there is no such socket"
     assert all(word in error.advice for word in words)
 
