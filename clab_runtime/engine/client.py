@@ -114,7 +114,7 @@ class EngineClient:
         if self._info is None:
             async with self._negotiating:
                 if self._info is None:
-                    response = await self._ask("GET", "/_ping", {})
+                    response = await self._ask("GET", "/_ping", {"timeout": self.timeout})
                     await self._read("GET", "/_ping", response)
                     self._info = negotiate(response.headers, str(self.endpoint))
         return self._info

@@ -36,7 +36,7 @@ def _message(body: bytes) -> str:
     """Find the engine's words in a JSON document, or take plain text as it is."""
     try:
         document = msgspec.json.decode(body, type=_ErrorBody)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return body[: 4 * MAX_MESSAGE].decode(errors="replace").strip()
     return document.message or document.cause or ""
 

@@ -13,6 +13,7 @@ from clab_runtime.errors import (
     ForbiddenError,
     InvalidArgumentError,
     NotFoundError,
+    SubnetOverlapError,
 )
 from clab_runtime.models import MgmtNet, labels
 from clab_runtime.runtime.network_reply import find_overlap, network_mtu
@@ -60,12 +61,11 @@ async def create_or_find(engine: EngineClient, mgmt: MgmtNet, engine_version: st
     request = network_request(mgmt, engine_version)
     try:
         created = await engine.networks.create(request)
-    except ConflictError:
-        pass  # somebody else was faster
     except EngineError as exc:
-        await _explain_overlap(engine, request, exc)
-    else:
-        await _withdraw_second(engine, mgmt.network, created.id)
+        if network := await find_network(engine, mgmt.network):
+            return network  # somebody else was faster: the name is taken, or the subnet is
+        raise (await _overlap(engine, request) or exc) from exc
+    await _withdraw_second(engine, mgmt.network, created.id)
     if network := await find_network(engine, mgmt.network):
         return network
     raise ContainerRuntimeError(f"network {mgmt.network!r} was created and is gone again; somebody else deletes it")
@@ -81,11 +81,10 @@ async def _withdraw_second(engine: EngineClient, name: str, created: str) -> Non
         await _removed(engine, created)
 
 
-async def _explain_overlap(engine: EngineClient, request: schema.NetworkCreate, error: EngineError) -> None:
-    """Raise the error that names both networks if a subnet is taken, else the engine's own."""
+async def _overlap(engine: EngineClient, request: schema.NetworkCreate) -> SubnetOverlapError | None:
+    """Make the error that names both networks, if a subnet is taken."""
     subnets = [pool.subnet for pool in request.ipam.config or ()]
-    overlap = find_overlap(subnets, await engine.networks.list(), request.name)
-    raise overlap or error from error
+    return find_overlap(subnets, await engine.networks.list(), request.name)
 
 
 async def delete(engine: EngineClient, name: str) -> bool:
