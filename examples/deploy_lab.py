@@ -29,6 +29,8 @@ from clab_runtime import (
     ContainerRuntime,
     ContainerRuntimeError,
     EndpointlessNode,
+    EngineError,
+    EngineStreamError,
     EventStreamOptions,
     ExecCmd,
     GenericContainer,
@@ -132,7 +134,10 @@ class Lab:
             self.has_network = True
 
         display.step(f"getting image {self.plan.image}")
-        await self.runtime.pull_image(self.plan.image, PullPolicy.IF_NOT_PRESENT)
+        try:
+            await self.runtime.pull_image(self.plan.image, PullPolicy.IF_NOT_PRESENT)
+        except (EngineError, EngineStreamError) as error:
+            raise LabError(f"image {self.plan.image} is not on the engine, and can't be pulled: {error}") from error
 
         async with anyio.create_task_group() as log_followers:
             display.step(f"creating and starting {len(nodes)} nodes")
@@ -179,7 +184,8 @@ class Lab:
             await self.started[node.short_name].wait_running()  # it has died meanwhile: raises and tells why
             raise
         if not result.ok:
-            raise LabError(f"node {node.short_name}: {str(result).strip()}")
+            output = (result.stdout_text + result.stderr_text).strip() or "no output"
+            raise LabError(f"node {node.short_name}: {result.command} has exit code {result.exit_code}: {output}")
         self.display.stage(node.short_name, "command ok")
 
     async def follow_log(self, node: NodeConfig) -> None:
@@ -227,7 +233,8 @@ class Lab:
         if limit.cancelled_caught:
             failures.append(f"removing takes longer than {CLEAN_UP_TIME:g} s")
         if failures:
-            self.problems += (*failures[:MOST_SHOWN], f"something may be left; to remove it: {self.plan.by_hand}")
+            shown = "; ".join(failures[:MOST_SHOWN])
+            self.problems.append(f"something may be left: {shown}\nto remove it: {self.plan.by_hand}")
             return
         network = f" and network {self.plan.mgmt.network}" if self.has_network else ""
         self.display.say(f"removed {removed} containers{network} in {time.monotonic() - began:.1f} s")
@@ -398,8 +405,9 @@ def main() -> int:
     except* KeyboardInterrupt:  # before anything was made, or after all was removed
         signals.append(signal.SIGINT)
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: an impatient Ctrl-C has nothing to interrupt
         for problem in problems:
-            print(problem, file=sys.stderr)
+            print(f"error: {problem}", file=sys.stderr)
     if problems:
         return 1
     return 128 + signals[0] if signals else 0
