@@ -203,7 +203,7 @@ def open_descriptors() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _no_leaks() -> AsyncGenerator[None]:
+async def leak_check() -> AsyncGenerator[None]:
     """Fail if there are more file descriptors or tasks at the end than there were at the beginning."""
     gc.collect()
     descriptors, tasks = open_descriptors(), len(anyio.get_running_tasks())
@@ -220,4 +220,4 @@ async def _no_leaks() -> AsyncGenerator[None]:
 @pytest.fixture
 def no_leaks() -> NoLeaks:
     """A context manager that fails if file descriptors or tasks are left: `async with no_leaks(): ...`."""
-    return _no_leaks
+    return leak_check

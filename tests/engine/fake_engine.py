@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, TaskGroup
 
 from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.unix import UnixStream
@@ -157,10 +157,22 @@ async def fake_engine(script: Script, *, ping: bytes | None = PING) -> AsyncGene
     with tempfile.TemporaryDirectory(prefix="fake-") as folder:
         path = str(Path(folder) / "engine.sock")
         engine = FakeEngine(path, script, ping)
-        async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as tasks:
-            tasks.start_soon(listener.serve, engine.serve)
-            yield engine
-            tasks.cancel_scope.cancel()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.setblocking(False)
+            listener.bind(path)
+            listener.listen(1000)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_accept, listener, engine, tasks)
+                yield engine
+                tasks.cancel_scope.cancel()
+
+
+async def _accept(listener: socket.socket, engine: FakeEngine, tasks: TaskGroup) -> None:
+    """Serve whoever comes; anyio's own listener trips over uvloop when it is cancelled."""
+    while True:
+        await anyio.wait_readable(listener)
+        connection, _ = listener.accept()
+        tasks.start_soon(engine.serve, UnixStream(connection))
 
 
 def answering(*answers: bytes) -> Script:
