@@ -26,7 +26,7 @@ from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport
 from clab_runtime.engine.version import EngineInfo, negotiate
 from clab_runtime.engine.volumes import Volumes
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError, InvalidValueError
 
 T = TypeVar("T")
 
@@ -89,6 +89,7 @@ class EngineClient:
         self._url = httpx.URL(self._base)
         self._plain_headers = httpx.Headers(self._headers)
         self._info: EngineInfo | None = None
+        self._prefix = ""
         self._negotiating = anyio.Lock()
         self._closed = False
 
@@ -114,9 +115,10 @@ class EngineClient:
         if self._info is None:
             async with self._negotiating:
                 if self._info is None:
-                    response = await self._ask("GET", "/_ping", {"timeout": self.timeout})
+                    response = await self._ask(self._build("GET", {"timeout": self.timeout}), "/_ping", "/_ping")
                     await self._read("GET", "/_ping", response)
                     self._info = negotiate(response.headers, str(self.endpoint))
+                    self._prefix = f"/v{self._info.api_version}"
         return self._info
 
     async def request(self, method: str, path: str, reply: type[T], **options: Unpack[Options]) -> T:
@@ -152,30 +154,33 @@ class EngineClient:
 
     async def open(self, method: str, path: str, **options: Unpack[Options]) -> httpx.Response:
         """Send a request and return its response with the body unread; raise for an error status."""
-        info = self._info or await self.info()
-        response = await self._ask(method, f"/v{info.api_version}{path}", options)
-        if is_error(response.status_code):
-            body = await self._read(method, path, response)
-            raise error_from_reply(response.status_code, body, method, path)
-        return response
+        target = with_query(path, options.get("query"))
+        request = self._build(method, options)  # before the first request: what can't be written is refused here
+        if not self._prefix:
+            await self.info()
+        return await self._ask(request, self._prefix + target, path)
 
     def translated(self, method: str, path: str, exc: Exception) -> Exception:
         """Give a time-out words, and another transport's exception one of our classes."""
         if isinstance(exc, TimeoutError | httpx.TimeoutException):
-            return TimeoutError(f"{method} {path}: {exc or f'{self.endpoint} has not answered in time'}")
+            return TimeoutError(f"{method} {path}: {str(exc) or f'{self.endpoint} has not answered in time'}")
         if isinstance(exc, httpx.ProtocolError):
             return EngineProtocolError(f"{method} {path}: {exc}")
         return EngineConnectionError(str(self.endpoint), str(exc), "see whether the engine is running")
 
-    async def _ask(self, method: str, target: str, options: Options) -> httpx.Response:
-        """Let the transport carry a request."""
+    async def _ask(self, request: httpx.Request, target: str, path: str) -> httpx.Response:
+        """Let the transport carry a request to its target, which errors call `path`; raise for an error status."""
         if self._closed:
             raise EngineConnectionError(str(self.endpoint), "this client has been closed", "open another one")
-        request = self._build(method, target, options)
+        request.url = EngineURL(self._base, target)
         try:
-            return await self._transport.handle_async_request(request)
+            response = await self._transport.handle_async_request(request)
         except FOREIGN_ERRORS as exc:
-            raise self.translated(method, target, exc) from exc
+            raise self.translated(request.method, path, exc) from exc
+        if is_error(response.status_code):
+            body = await self._read(request.method, path, response)
+            raise error_from_reply(response.status_code, body, request.method, path)
+        return response
 
     async def _read(self, method: str, path: str, response: httpx.Response) -> bytes:
         """Read a body whole, within the limit, and be done with the response."""
@@ -187,15 +192,13 @@ class EngineClient:
         finally:
             await stream.aclose()
 
-    def _build(self, method: str, target: str, options: Options) -> httpx.Request:
-        """Make an httpx.Request the frugal way: the URL unparsed, the headers as they go out, the stream ready."""
+    def _build(self, method: str, options: Options) -> httpx.Request:
+        """Make an httpx.Request the frugal way: its URL comes later, unparsed; the headers are as they go out."""
         headers, stream = self._body(options)
         extensions: dict[str, object] = {"timeout": {"read": options.get("timeout")}}
         if options.get("dedicated"):
             extensions[DEDICATED] = True
-        request = httpx.Request(method, self._url, headers=headers, stream=stream, extensions=extensions)
-        request.url = EngineURL(self._base, with_query(target, options.get("query")))  # the constructor would parse it
-        return request
+        return httpx.Request(method, self._url, headers=headers, stream=stream, extensions=extensions)
 
     def _body(self, options: Options) -> tuple[_Headers | httpx.Headers, httpx.AsyncByteStream]:
         """Return the body that the options ask for, with the headers that belong to it."""
@@ -203,7 +206,7 @@ class EngineClient:
             return self._plain_headers, _NO_BODY
         headers, stream = self._headers, _NO_BODY
         if (document := options.get("json")) is not None:
-            body = _encoder.encode(document)
+            body = _encoded(document)
             headers = [*headers, (b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
             stream = httpx.ByteStream(body)
         elif (content := options.get("content")) is not None:
@@ -212,6 +215,14 @@ class EngineClient:
         if options.get("upgrade"):
             headers = [*headers, (b"Connection", b"Upgrade"), (b"Upgrade", b"tcp")]
         return headers, stream
+
+
+def _encoded(document: msgspec.Struct) -> bytes:
+    """Write a body as JSON; raise InvalidValueError for text that has no bytes."""
+    try:
+        return _encoder.encode(document)
+    except UnicodeEncodeError as exc:
+        raise InvalidValueError(type(document).__name__, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for") from exc
 
 
 def _base_url(endpoint: EngineEndpoint) -> tuple[str, _Headers]:

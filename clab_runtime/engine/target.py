@@ -28,7 +28,10 @@ def with_query(path: str, query: Mapping[str, QueryValue] | None) -> str:
     if not query:
         return path
     pairs = [(key, _text(value)) for key, value in query.items() if value is not None]
-    return f"{path}?{urlencode(pairs)}" if pairs else path
+    try:
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+    except UnicodeEncodeError as exc:
+        raise InvalidValueError("query", exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for") from exc
 
 
 def _text(value: QueryValue) -> str:
