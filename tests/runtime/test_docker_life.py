@@ -1,0 +1,349 @@
+"""A container's life on a real Docker: made, started, stopped, frozen and deleted."""
+
+from contextlib import suppress
+
+import anyio
+import msgspec
+import pytest
+
+from clab_runtime import (
+    ConflictError,
+    ContainerRuntimeError,
+    ContainerStatus,
+    EndpointlessNode,
+    EngineConnectionError,
+    EngineError,
+    EngineInternalError,
+    GenericFilter,
+    InvalidValueError,
+    MgmtNet,
+    NotFoundError,
+    RuntimeConfig,
+    UnsupportedOperationError,
+    with_config,
+    with_mgmt_net,
+)
+from clab_runtime.engine.version import APIVersion
+from clab_runtime.runtime.docker import DockerRuntime
+from tests.conftest import NoLeaks
+from tests.engine.fake_engine import Peer, Request, Script, answer, answering, fake_engine
+from tests.engines import Engine, start, stop
+from tests.runtime.lab import POLITE, Lab, open_lab, until, within
+
+pytestmark = pytest.mark.anyio
+
+
+async def exit_code(lab: Lab, name: str) -> int:
+    return (await lab.client.containers.inspect(name)).state.exit_code
+
+
+# ---------------------------------------------------------------- create and start
+
+
+async def test_a_node_goes_through_its_states(lab: Lab) -> None:
+    runtime, node = lab.runtime, lab.node()
+    assert await runtime.get_container_status(node.long_name) is ContainerStatus.NOT_FOUND
+    container = await runtime.create_container(node)
+    assert len(container) == 64
+    assert await runtime.get_container_status(container) is ContainerStatus.CREATED
+    await runtime.start_container(container, EndpointlessNode(node))
+    assert await runtime.get_container_status(container) is ContainerStatus.RUNNING
+    await runtime.pause_container(container)
+    assert await runtime.get_container_status(node.long_name) is ContainerStatus.PAUSED
+    await runtime.unpause_container(container)
+    assert await runtime.get_container_status(container) is ContainerStatus.RUNNING
+    await lab.client.containers.kill(container)
+    await lab.client.containers.wait(container)
+    assert await runtime.get_container_status(container) is ContainerStatus.STOPPED
+    await runtime.delete_container(container)
+    assert await runtime.get_container_status(container) is ContainerStatus.NOT_FOUND
+
+
+async def test_a_node_has_a_terminal_and_its_labels_and_the_callers_dict_is_left_alone(lab: Lab) -> None:
+    given = {"a": "1"}
+    node = lab.node(more_labels=given)
+    await lab.runtime.create_container(node)
+    made = (await lab.client.containers.inspect(node.long_name)).config
+    assert made.tty
+    assert made.open_stdin
+    assert made.labels == {"containerlab": lab.name, "a": "1"}
+    assert made.hostname == "r1"
+    assert given == {"a": "1"}
+
+
+async def test_a_name_that_is_taken_is_a_conflict(lab: Lab) -> None:
+    container = await lab.runtime.create_container(lab.node())
+    with pytest.raises(ConflictError):
+        await lab.runtime.create_container(lab.node())
+    assert await lab.runtime.get_container_status(container) is ContainerStatus.CREATED
+
+
+async def test_a_missing_image_is_not_found(lab: Lab) -> None:
+    node = msgspec.structs.replace(lab.node(), image="nosuch:1")
+    with pytest.raises(NotFoundError, match="nosuch"):
+        await lab.runtime.create_container(node)
+
+
+async def test_a_malformed_value_is_refused_before_any_request(lab: Lab) -> None:
+    with pytest.raises(InvalidValueError, match="memory"):
+        await lab.runtime.create_container(msgspec.structs.replace(lab.node(), memory="lots"))
+
+
+async def test_the_network_of_another_node_is_not_there_yet(lab: Lab) -> None:
+    with pytest.raises(UnsupportedOperationError, match="container:"):
+        await lab.runtime.create_container(lab.node(network_mode="container:r2"))
+
+
+async def test_starting_what_runs_leaves_it_as_it_is(lab: Lab) -> None:
+    name = await lab.up()
+    before = (await lab.client.containers.inspect(name)).state
+    await lab.runtime.start_container(name, EndpointlessNode(lab.node()))
+    assert (await lab.client.containers.inspect(name)).state.pid == before.pid
+
+
+async def test_starting_what_is_not_there_is_not_found(lab: Lab) -> None:
+    with pytest.raises(NotFoundError):
+        await lab.runtime.start_container("nobody", EndpointlessNode(lab.node()))
+
+
+async def test_a_command_that_can_not_be_started_is_an_error(lab: Lab) -> None:
+    node = lab.node(cmd="/no/such/program")
+    await lab.runtime.create_container(node)
+    with pytest.raises(EngineError, match="no such file"):
+        await lab.runtime.start_container(node.long_name, EndpointlessNode(node))
+
+
+async def test_twelve_nodes_are_made_and_started_at_once(docker_engine: Engine, no_leaks: NoLeaks) -> None:
+    async with no_leaks(), open_lab(docker_engine) as lab:
+        nodes = [lab.node(f"r{number}") for number in range(12)]
+        async with anyio.create_task_group() as tasks:
+            for node in nodes:
+                tasks.start_soon(lab.start, node)
+        listed = await lab.runtime.list_containers([GenericFilter("label", "containerlab", "=", lab.name)])
+        assert {container.names[0] for container in listed} == {node.long_name for node in nodes}
+        assert {container.state for container in listed} == {"running"}
+        async with anyio.create_task_group() as tasks:
+            for node in nodes:
+                tasks.start_soon(lab.runtime.delete_container, node.long_name)
+        assert not await lab.names()
+
+
+async def test_the_path_of_its_hosts_file_is_known(lab: Lab) -> None:
+    name = await lab.up()
+    assert (await lab.runtime.get_hosts_path(name)).endswith("/hosts")
+
+
+# ---------------------------------------------------------------- stop, pause
+
+
+async def test_stopping_asks_first(lab: Lab) -> None:
+    name = await lab.polite()
+    await lab.runtime.stop_container(name)
+    assert await lab.runtime.get_container_status(name) is ContainerStatus.STOPPED
+    assert await exit_code(lab, name) == 3
+
+
+async def test_stopping_ends_in_a_kill_when_the_time_is_over(lab: Lab) -> None:
+    name = await lab.up()
+    with_config(RuntimeConfig(timeout=1))(lab.runtime)
+    await within(lambda: lab.runtime.stop_container(name))
+    assert await exit_code(lab, name) == 137
+
+
+async def test_stopping_the_stopped_is_fine(lab: Lab) -> None:
+    name = await lab.ended("exit 7", tty=True)
+    await lab.runtime.stop_container(name)
+    await lab.runtime.stop_container(name)
+    assert await exit_code(lab, name) == 7
+
+
+async def test_a_signal_is_sent_or_refused_and_never_ignored(lab: Lab) -> None:
+    command = POLITE.replace("TERM", "USR1")
+    name = await lab.up("r1", command)
+    async with lab.runtime.stream_logs(name) as log:
+        await within(log.__anext__)
+    if (await lab.client.info()).api_version < APIVersion(1, 42):
+        with pytest.raises(UnsupportedOperationError, match="signal"):
+            await lab.runtime.stop_container(name, "SIGUSR1")
+        assert await lab.runtime.get_container_status(name) is ContainerStatus.RUNNING
+    else:
+        await lab.runtime.stop_container(name, "SIGUSR1")
+        assert await exit_code(lab, name) == 3
+
+
+async def test_what_does_not_run_can_not_be_frozen(lab: Lab) -> None:
+    node = lab.node()
+    await lab.runtime.create_container(node)
+    with pytest.raises((ConflictError, EngineInternalError), match="not running"):
+        await lab.runtime.pause_container(node.long_name)
+
+
+async def test_what_is_not_frozen_can_not_go_on(lab: Lab) -> None:
+    name = await lab.up()
+    with pytest.raises((ConflictError, EngineInternalError), match="not paused"):
+        await lab.runtime.unpause_container(name)
+
+
+@pytest.mark.parametrize("method", ["stop_container", "pause_container", "unpause_container", "get_hosts_path"])
+async def test_what_is_not_there_is_not_found(lab: Lab, method: str) -> None:
+    with pytest.raises(NotFoundError):
+        await getattr(lab.runtime, method)("nobody")
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+async def test_a_blank_name_is_refused_before_any_request(lab: Lab, name: str) -> None:
+    with pytest.raises(InvalidValueError):
+        await lab.runtime.delete_container(name)
+
+
+@pytest.mark.parametrize("name", ["a/../../images/busybox", "x\r\nHost: y", "%2e%2e", "x" * 10_000])
+async def test_a_hostile_name_reaches_nothing_else(lab: Lab, name: str) -> None:
+    with suppress(EngineError):  # an engine may redirect a path with dots in it
+        assert await lab.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
+    with suppress(EngineError):
+        await lab.runtime.delete_container(name)
+    await lab.client.images.inspect("busybox")
+
+
+# ---------------------------------------------------------------- delete
+
+
+async def test_deleting_what_is_gone_is_fine(lab: Lab) -> None:
+    name = await lab.up()
+    await lab.runtime.delete_container(name)
+    await lab.runtime.delete_container(name)
+    assert not await lab.names()
+
+
+async def test_five_that_delete_a_container_at_once_all_succeed_when_it_is_gone(lab: Lab) -> None:
+    name = await lab.up()
+
+    async def delete() -> None:
+        await lab.runtime.delete_container(name)
+        assert await lab.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(delete)
+
+
+async def test_a_frozen_container_is_deleted(lab: Lab) -> None:
+    name = await lab.up()
+    await lab.runtime.pause_container(name)
+    await lab.runtime.delete_container(name)
+    assert not await lab.names()
+
+
+async def test_its_anonymous_volumes_go_with_it(lab: Lab) -> None:
+    before = await lab.client.call("GET", "/volumes")
+    node = msgspec.structs.replace(lab.node(), volumes=("/data",))
+    await lab.runtime.create_container(node)
+    assert await lab.client.call("GET", "/volumes") != before
+    await lab.runtime.delete_container(node.long_name)
+    assert await lab.client.call("GET", "/volumes") == before
+
+
+async def test_a_container_that_removes_itself_may_be_deleted_at_any_moment(lab: Lab) -> None:
+    async def one(number: int) -> None:
+        node = lab.node(f"r{number}", f"sh -c 'usleep {number * 20_000}'", auto_remove=True)
+        await lab.start(node)
+        await lab.runtime.delete_container(node.long_name)
+        assert await lab.runtime.get_container_status(node.long_name) is ContainerStatus.NOT_FOUND
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(8):
+            tasks.start_soon(one, number)
+    assert not await lab.names()
+
+
+async def test_a_container_that_removes_itself_is_gone_once_it_ends(lab: Lab) -> None:
+    node = lab.node(cmd="true", auto_remove=True)
+    await lab.start(node)
+
+    async def gone() -> bool:
+        return await lab.runtime.get_container_status(node.long_name) is ContainerStatus.NOT_FOUND
+
+    await until(gone)
+    await lab.runtime.delete_container(node.long_name)
+
+
+async def test_gracefully_it_is_stopped_before_it_is_deleted(docker_engine: Engine) -> None:
+    async with open_lab(docker_engine, config=RuntimeConfig(graceful_shutdown=True)) as lab:
+        name = await lab.polite()
+        async with lab.runtime.stream_events() as events:
+            await lab.runtime.delete_container(name)
+            seen: dict[str, str] = {}
+            while "destroy" not in seen:
+                event = await within(events.__anext__)
+                if event.actor_name == name:
+                    seen[str(event.action)] = event.attributes.get("exitCode", "")
+        assert seen["die"] == "3"
+        await lab.runtime.delete_container(name)
+
+
+# ---------------------------------------------------------------- an engine that is away
+
+
+async def test_an_engine_that_is_stopped_is_no_empty_lab(lab: Lab) -> None:
+    stop(lab.engine)
+    try:
+        with pytest.raises(EngineConnectionError, match=str(lab.engine.socket)):
+            await lab.runtime.get_container_status("nobody")
+        with pytest.raises(EngineConnectionError):
+            await lab.runtime.check_connection()
+        with pytest.raises(EngineConnectionError):
+            await lab.runtime.list_containers()
+        with pytest.raises(EngineConnectionError):
+            await lab.runtime.delete_container("nobody")
+    finally:
+        start(lab.engine)
+    assert await lab.runtime.get_container_status("nobody") is ContainerStatus.NOT_FOUND
+
+
+async def test_an_engine_that_does_not_answer_in_time_is_a_time_out(no_leaks: NoLeaks) -> None:
+    async def hang(peer: Peer, _: Request) -> None:
+        await peer.hung_up()
+
+    async with no_leaks(), fake_engine(hang) as fake:
+        runtime = DockerRuntime(f"unix://{fake.path}")
+        mgmt = MgmtNet(network="x", bridge="y", mtu=1)
+        await runtime.init(with_config(RuntimeConfig(timeout=0.05)), with_mgmt_net(mgmt))
+        with pytest.raises(TimeoutError, match="GET /containers/r1/json"):
+            await runtime.get_container_status("r1")
+        await runtime.aclose()
+
+
+# ---------------------------------------------------------------- removals that are in somebody else's hands
+
+
+def refusing(message: bytes, *then: bytes) -> Script:
+    return answering(answer(b'{"message":"' + message + b'"}', status="409 Conflict"), *then)
+
+
+async def delete_from(script: Script) -> tuple[list[str], ContainerRuntimeError | None]:
+    """Delete a container of an engine that plays the script."""
+    error: ContainerRuntimeError | None = None
+    async with fake_engine(script) as fake:
+        runtime = DockerRuntime(f"unix://{fake.path}")
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1)))
+        try:
+            await runtime.delete_container("r1")
+        except ContainerRuntimeError as exc:
+            error = exc
+        await runtime.aclose()
+    return [f"{request.method} {request.target}" for request in fake.requests], error
+
+
+@pytest.mark.parametrize(
+    "then", [answer(b'{"StatusCode":0}'), answer(b'{"message":"gone"}', status="404 Not Found")], ids=["seen", "gone"]
+)
+async def test_a_removal_that_somebody_else_has_begun_is_waited_for(then: bytes) -> None:
+    requests, error = await delete_from(refusing(b"removal of container r1 is already in progress", then))
+    assert error is None
+    assert requests[1] == "POST /v1.41/containers/r1/wait?condition=removed"
+
+
+async def test_another_conflict_is_raised() -> None:
+    requests, error = await delete_from(refusing(b"you can not"))
+    assert isinstance(error, ConflictError)
+    assert len(requests) == 1

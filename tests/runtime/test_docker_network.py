@@ -1,0 +1,200 @@
+"""The management network on a real Docker: made, shared, refused, left alone and removed."""
+
+from ipaddress import ip_address, ip_network
+
+import anyio
+import msgspec
+import pytest
+
+from clab_runtime import (
+    ContainerRuntimeError,
+    GenericFilter,
+    InvalidValueError,
+    MgmtNet,
+    SubnetOverlapError,
+    labels,
+    with_keep_mgmt_net,
+    with_mgmt_net,
+)
+from clab_runtime.engine import schema
+from clab_runtime.runtime.docker import DockerRuntime
+from tests.conftest import NoLeaks
+from tests.engines import Engine
+from tests.runtime.lab import Lab, mgmt_net, open_lab
+
+pytestmark = pytest.mark.anyio
+
+ROUNDS = 5
+
+
+async def networks(lab: Lab, name: str) -> list[schema.Network]:
+    return [network for network in await lab.client.networks.list() if network.name == name]
+
+
+# ---------------------------------------------------------------- create
+
+
+async def test_a_network_is_made_as_the_lab_wants_it(lab: Lab) -> None:
+    mgmt = msgspec.structs.replace(lab.runtime.mgmt, mtu=1400, ipv6_subnet="auto", driver_opts={"x.y": "z"})
+    lab.runtime.with_mgmt_net(mgmt)
+    await lab.runtime.create_net()
+    made = await lab.client.networks.inspect(lab.name)
+    assert made.labels == {labels.CONTAINERLAB: ""}
+    assert made.driver == "bridge"
+    assert made.options is not None
+    assert made.options["com.docker.network.driver.mtu"] == "1400"
+    assert made.options["x.y"] == "z"
+    found = lab.runtime.mgmt
+    assert found.mtu == 1400
+    assert found.bridge == f"br-{made.id[:12]}"
+    assert found.ipv4_subnet == mgmt.ipv4_subnet
+    assert ip_address(found.ipv4_gw) in ip_network(mgmt.ipv4_subnet)
+    assert found.ipv6_subnet.startswith("fd")
+    assert found.ipv6_subnet.endswith("/64")
+    assert ip_address(found.ipv6_gw) in ip_network(found.ipv6_subnet)
+
+
+async def test_the_bridge_gets_the_name_that_was_asked_for(lab: Lab) -> None:
+    lab.runtime.with_mgmt_net(msgspec.structs.replace(lab.runtime.mgmt, bridge=f"{lab.name}br"))
+    await lab.runtime.create_net()
+    assert lab.runtime.mgmt.bridge == f"{lab.name}br"
+
+
+async def test_a_node_gets_an_address_of_the_network(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    subnet = ip_network(lab.runtime.mgmt.ipv4_subnet)
+    node = msgspec.structs.replace(lab.node(network_mode=""), mgmt_ipv4_address=str(subnet[77]))
+    await lab.start(node)
+    (container,) = await lab.runtime.list_containers([GenericFilter("name", match=node.long_name)])
+    assert container.network_name == lab.name
+    assert container.ipv4 == f"{subnet[77]}/24"
+    assert container.network_settings.ipv4_gw == lab.runtime.mgmt.ipv4_gw
+
+
+async def test_a_network_that_is_there_is_used_again(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    before = lab.runtime.mgmt
+    await lab.runtime.create_net()
+    assert lab.runtime.mgmt == before
+    assert len(await networks(lab, lab.name)) == 1
+
+
+async def test_a_network_of_somebody_else_is_used_as_it_is(lab: Lab) -> None:
+    pool = schema.IPAMPool(subnet="172.31.250.0/26", gateway="172.31.250.62")
+    await lab.client.networks.create(schema.NetworkCreate(name=lab.name, ipam=schema.IPAM(config=[pool])))
+    await lab.runtime.create_net()
+    assert lab.runtime.mgmt.ipv4_subnet == "172.31.250.0/26"
+    assert lab.runtime.mgmt.ipv4_gw == "172.31.250.62"
+
+
+@pytest.mark.parametrize("with_subnet", [False, True])
+async def test_two_labs_that_create_the_network_at_once_share_it(lab: Lab, *, with_subnet: bool) -> None:
+    other = DockerRuntime(lab.engine.endpoint)
+    await other.init(with_mgmt_net(lab.runtime.mgmt))
+    errors: list[ContainerRuntimeError] = []
+
+    async def create(runtime: DockerRuntime, mgmt: MgmtNet) -> None:
+        runtime.with_mgmt_net(mgmt)
+        try:
+            await runtime.create_net()
+        except ContainerRuntimeError as exc:
+            errors.append(exc)
+
+    try:
+        for number in range(ROUNDS):
+            name = f"{lab.name}-{number}"
+            mgmt = mgmt_net(name) if with_subnet else MgmtNet(network=name, mtu=1500)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(create, lab.runtime, mgmt)
+                tasks.start_soon(create, other, mgmt)
+            found = await networks(lab, name)
+            for network in found:
+                await lab.client.networks.remove(network.id)
+            assert not errors
+            assert len(found) == 1
+            assert lab.runtime.mgmt == other.mgmt
+            assert lab.runtime.mgmt.bridge == f"br-{found[0].id[:12]}"
+    finally:
+        await other.aclose()
+
+
+async def test_a_subnet_that_is_taken_is_an_error_that_names_both_networks(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    subnet = ip_network(lab.runtime.mgmt.ipv4_subnet)
+    smaller = next(iter(subnet.subnets(new_prefix=28)))
+    other = DockerRuntime(lab.engine.endpoint)
+    await other.init(with_mgmt_net(MgmtNet(network=f"{lab.name}-other", ipv4_subnet=str(smaller), mtu=1500)))
+    try:
+        with pytest.raises(SubnetOverlapError) as caught:
+            await other.create_net()
+    finally:
+        await other.aclose()
+    error = caught.value
+    assert (error.network, error.other_network) == (f"{lab.name}-other", lab.name)
+    assert (error.subnet, error.other_subnet) == (str(smaller), str(subnet))
+
+
+async def test_a_subnet_that_is_none_is_refused_before_any_request(lab: Lab) -> None:
+    lab.runtime.with_mgmt_net(MgmtNet(network=lab.name, ipv4_subnet="172.31.1.1/24", mtu=1500))
+    with pytest.raises(InvalidValueError, match="ipv4-subnet"):
+        await lab.runtime.create_net()
+
+
+# ---------------------------------------------------------------- delete
+
+
+async def test_a_network_is_deleted_once_and_again(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    await lab.runtime.delete_net()
+    assert not await networks(lab, lab.name)
+    await lab.runtime.delete_net()
+
+
+async def test_two_that_delete_the_network_at_once_both_succeed(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lab.runtime.delete_net)
+        tasks.start_soon(lab.runtime.delete_net)
+    assert not await networks(lab, lab.name)
+
+
+async def test_a_network_that_is_kept_stays(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    with_keep_mgmt_net()(lab.runtime)
+    await lab.runtime.delete_net()
+    assert await networks(lab, lab.name)
+
+
+async def test_a_network_without_the_label_stays(lab: Lab) -> None:
+    await lab.client.networks.create(schema.NetworkCreate(name=lab.name))
+    await lab.runtime.delete_net()
+    assert await networks(lab, lab.name)
+
+
+async def test_a_network_with_a_node_on_it_stays(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    await lab.start(lab.node(network_mode=""))
+    await lab.runtime.delete_net()
+    assert await networks(lab, lab.name)
+
+
+async def test_a_network_goes_right_after_its_last_nodes(lab: Lab) -> None:
+    await lab.runtime.create_net()
+    nodes = [lab.node(f"r{number}", network_mode="") for number in range(4)]
+    async with anyio.create_task_group() as tasks:
+        for node in nodes:
+            tasks.start_soon(lab.start, node)
+    async with anyio.create_task_group() as tasks:
+        for node in nodes:
+            tasks.start_soon(lab.runtime.delete_container, node.long_name)
+    await lab.runtime.delete_net()
+    assert not await networks(lab, lab.name)
+
+
+async def test_the_default_bridge_is_used_and_never_deleted(docker_engine: Engine, no_leaks: NoLeaks) -> None:
+    async with no_leaks(), open_lab(docker_engine) as lab:
+        await lab.runtime.init(with_mgmt_net(MgmtNet(network="bridge")))
+        await lab.runtime.create_net()
+        await lab.runtime.delete_net()
+        assert lab.runtime.mgmt.bridge == "docker0"
+        assert await networks(lab, "bridge")
