@@ -26,7 +26,7 @@ from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport
 from clab_runtime.engine.version import EngineInfo, negotiate
 from clab_runtime.engine.volumes import Volumes
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError, InvalidValueError
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class EngineClient:
         if self._info is None:
             async with self._negotiating:
                 if self._info is None:
-                    response = await self._ask(self._build("GET", {"timeout": self.timeout}), "/_ping", "/_ping")
+                    response = await self._ask(self._build("GET", {"timeout": self.timeout}), "", "/_ping")
                     await self._read("GET", "/_ping", response)
                     self._info = negotiate(response.headers, str(self.endpoint))
                     self._prefix = f"/v{self._info.api_version}"
@@ -158,7 +158,7 @@ class EngineClient:
         request = self._build(method, options)  # before the first request: what can't be written is refused here
         if not self._prefix:
             await self.info()
-        return await self._ask(request, self._prefix + target, path)
+        return await self._ask(request, self._prefix, target)
 
     def translated(self, method: str, path: str, exc: Exception) -> Exception:
         """Give a time-out words, and another transport's exception one of our classes."""
@@ -168,11 +168,11 @@ class EngineClient:
             return EngineProtocolError(f"{method} {path}: {exc}")
         return EngineConnectionError(str(self.endpoint), str(exc), "see whether the engine is running")
 
-    async def _ask(self, request: httpx.Request, target: str, path: str) -> httpx.Response:
-        """Let the transport carry a request to its target, which errors call `path`; raise for an error status."""
+    async def _ask(self, request: httpx.Request, prefix: str, path: str) -> httpx.Response:
+        """Let the transport carry a request, which errors name without the prefix; raise for an error status."""
         if self._closed:
             raise EngineConnectionError(str(self.endpoint), "this client has been closed", "open another one")
-        request.url = EngineURL(self._base, target)
+        request.url = EngineURL(self._base, prefix + path)
         try:
             response = await self._transport.handle_async_request(request)
         except FOREIGN_ERRORS as exc:
@@ -222,7 +222,9 @@ def _encoded(document: msgspec.Struct) -> bytes:
     try:
         return _encoder.encode(document)
     except UnicodeEncodeError as exc:
-        raise InvalidValueError(type(document).__name__, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for") from exc
+        raise InvalidValueError(
+            type(document).__name__, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for"
+        ) from exc
 
 
 def _base_url(endpoint: EngineEndpoint) -> tuple[str, _Headers]:

@@ -23,7 +23,9 @@ class Networks:
 
     async def create(self, network: schema.NetworkCreate) -> schema.NetworkCreated:
         """Create a network; POST /networks/create."""
-        return await self._client.request("POST", "/networks/create", schema.NetworkCreated, json=network)
+        return await self._client.request(
+            "POST", "/networks/create", schema.NetworkCreated, json=network, dedicated=True
+        )
 
     async def inspect(self, network: str) -> schema.Network:
         """Return what the engine knows of a network, and who is in it; GET /networks/{id}."""

@@ -20,7 +20,7 @@ def segment(value: str, field: str) -> str:
     try:
         return quote(value, safe="")
     except UnicodeEncodeError as exc:
-        raise InvalidValueError(field, value, "give a name or an id that can be written as UTF-8") from exc
+        raise not_writable(field, exc) from exc
 
 
 def with_query(path: str, query: Mapping[str, QueryValue] | None) -> str:
@@ -31,7 +31,14 @@ def with_query(path: str, query: Mapping[str, QueryValue] | None) -> str:
     try:
         return f"{path}?{urlencode(pairs)}" if pairs else path
     except UnicodeEncodeError as exc:
-        raise InvalidValueError("query", exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for") from exc
+        raise InvalidValueError(
+            "query", exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for"
+        ) from exc
+
+
+def not_writable(field: str, exc: UnicodeEncodeError) -> InvalidValueError:
+    """Make the error for text that has no bytes; of the text, which may be a secret, it shows just what is wrong."""
+    return InvalidValueError(field, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for")
 
 
 def _text(value: QueryValue) -> str:

@@ -10,10 +10,11 @@ import anyio
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.framing import STDERR, FrameDecoder
 from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError
 from clab_runtime.models import ExecCmd, ExecResult
-from clab_runtime.runtime.shielding import shielded
+from clab_runtime.runtime.shielding import complete_or_undo, shielded
 
 logger = logging.getLogger("clab_runtime")
 
@@ -33,14 +34,22 @@ async def execute(engine: EngineClient, container: str, command: ExecCmd) -> Exe
     """Run a command and wait for its end; cancelled, kill it where that is possible."""
     request = schema.ExecCreate(cmd=command.argv, user=ROOT, attach_stdout=True, attach_stderr=True)
     exec_id = await engine.execs.create(container, request)
+
+    async def abandon(duplex: Duplex) -> None:
+        await duplex.aclose()
+        await _end(engine, exec_id, container, command)
+
+    # Once the request to start has gone out the command will run, so that only its end can undo it.
+    duplex = await complete_or_undo(lambda: engine.execs.start(exec_id), abandon)
     try:
-        stdout, stderr = await _output(engine, exec_id)
-        return ExecResult(
-            command=command, exit_code=await _exit_code(engine, exec_id, command), stdout=stdout, stderr=stderr
-        )
+        stdout, stderr = await _output(duplex)
+        exit_code = await _exit_code(engine, exec_id, command)
     except anyio.get_cancelled_exc_class():
-        await shielded(lambda: _end(engine, exec_id, container, command), ENDING_TIME)
+        await shielded(lambda: abandon(duplex))
         raise
+    finally:
+        await duplex.aclose()
+    return ExecResult(command=command, exit_code=exit_code, stdout=stdout, stderr=stderr)
 
 
 async def execute_detached(engine: EngineClient, container: str, command: ExecCmd) -> None:
@@ -49,16 +58,15 @@ async def execute_detached(engine: EngineClient, container: str, command: ExecCm
     await engine.execs.start_detached(exec_id)
 
 
-async def _output(engine: EngineClient, exec_id: str) -> tuple[bytes, bytes]:
-    """Start the command and collect what it writes, each stream apart."""
+async def _output(duplex: Duplex) -> tuple[bytes, bytes]:
+    """Collect what the command writes, each stream apart."""
     decoder = FrameDecoder()
     stdout: list[bytes] = []
     stderr: list[bytes] = []
-    async with await engine.execs.start(exec_id) as duplex:
-        with suppress(anyio.EndOfStream):
-            while True:
-                for stream, data in decoder.feed(await duplex.receive()):
-                    (stderr if stream == STDERR else stdout).append(data)
+    with suppress(anyio.EndOfStream):
+        while True:
+            for stream, data in decoder.feed(await duplex.receive()):
+                (stderr if stream == STDERR else stdout).append(data)
     decoder.finish()
     return b"".join(stdout), b"".join(stderr)
 
@@ -80,14 +88,26 @@ async def _exit_code(engine: EngineClient, exec_id: str, command: ExecCmd) -> in
 
 async def _end(engine: EngineClient, exec_id: str, container: str, command: ExecCmd) -> None:
     """Kill an abandoned command; no engine has a call for it, so that it takes the rights to do it on this machine."""
+    ended = False
+    problem = "no right to end it from here"
     try:
-        state = await engine.execs.inspect(exec_id)
-        if not state.running or _kill(state.pid, state.container_id):
-            return
+        with anyio.move_on_after(ENDING_TIME):
+            ended = await _killed(engine, exec_id)
     except ContainerRuntimeError as exc:
-        logger.warning("cancelled: %s may go on in %s: %s", command, container, exc)
-    else:
-        logger.warning("cancelled: %s goes on in %s, no right to end it from here", command, container)
+        problem = str(exc)
+    if not ended:
+        logger.warning("cancelled: %s may go on in container %s: %s", command, container, problem)
+
+
+async def _killed(engine: EngineClient, exec_id: str) -> bool:
+    """Wait until the engine has begun the command, and kill it unless it has ended; tell whether it is gone."""
+    while True:
+        state = await engine.execs.inspect(exec_id)
+        if state.running and state.pid:
+            return _kill(state.pid, state.container_id)
+        if not state.running and state.exit_code is not None:
+            return True
+        await anyio.sleep(_FIRST_DELAY)
 
 
 def _kill(pid: int, container_id: str) -> bool:

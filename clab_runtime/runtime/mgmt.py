@@ -1,5 +1,6 @@
 """The management network of a lab on one engine: find, create, delete."""
 
+import logging
 from collections.abc import Sequence
 
 import anyio
@@ -18,6 +19,9 @@ from clab_runtime.errors import (
 from clab_runtime.models import MgmtNet, labels
 from clab_runtime.runtime.network_reply import find_overlap, network_mtu
 from clab_runtime.runtime.network_spec import network_request
+from clab_runtime.runtime.shielding import complete_or_undo
+
+logger = logging.getLogger("clab_runtime")
 
 OWN_NETWORK = "clab"
 """The network that takes its MTU from the engine's default bridge."""
@@ -60,7 +64,9 @@ async def create_or_find(engine: EngineClient, mgmt: MgmtNet, engine_version: st
         return network
     request = network_request(mgmt, engine_version)
     try:
-        created = await engine.networks.create(request)
+        created = await complete_or_undo(
+            lambda: engine.networks.create(request), lambda made: engine.networks.remove(made.id)
+        )
     except EngineError as exc:
         if network := await find_network(engine, mgmt.network):
             return network  # somebody else was faster: the name is taken, or the subnet is
@@ -87,19 +93,21 @@ async def _overlap(engine: EngineClient, request: schema.NetworkCreate) -> Subne
     return find_overlap(subnets, await engine.networks.list(), request.name)
 
 
-async def delete(engine: EngineClient, name: str) -> bool:
-    """Delete a lab's network that nobody uses; tell whether it is gone now; DELETE /networks/{id}."""
-    for delay in (*RETRIES, None):
+async def delete(engine: EngineClient, name: str) -> None:
+    """Delete a lab's network; one that somebody uses, or that is no lab's, stays; DELETE /networks/{id}."""
+    users: list[str] = []
+    for delay in (*RETRIES, 0):
         network = await find_network(engine, name)
         if network is None:
-            return True
+            return
         if labels.CONTAINERLAB not in (network.labels or {}):
-            return False
-        if not network.containers and await _removed(engine, network.id):
-            return True
-        if delay is not None:
-            await anyio.sleep(delay)
-    return False
+            logger.info("network %s stays: it has no label %s", name, labels.CONTAINERLAB)
+            return
+        users = sorted(user.name for user in (network.containers or {}).values())
+        if not users and await _removed(engine, network.id):
+            return
+        await anyio.sleep(delay)
+    logger.warning("network %s stays: it is in use by %s", name, ", ".join(users) or "containers being removed")
 
 
 async def _removed(engine: EngineClient, network_id: str) -> bool:

@@ -2,7 +2,7 @@
 
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.reference import ImageReference
-from clab_runtime.errors import NotFoundError
+from clab_runtime.errors import EngineStreamError, NotFoundError
 from clab_runtime.models import PullPolicy
 
 
@@ -16,9 +16,12 @@ async def pull(engine: EngineClient, image: str, policy: PullPolicy) -> None:
         if policy is PullPolicy.NEVER:
             words = f"image {image!r} is not on the engine, and the pull policy is Never; load it, or change the policy"
             raise NotFoundError(missing.status, words, missing.method, missing.path) from missing
-    async with engine.images.pull(reference.repository, reference.digest or reference.tag) as progress:
-        async for _ in progress:
-            pass
+    try:
+        async with engine.images.pull(reference.repository, reference.digest or reference.tag) as progress:
+            async for _ in progress:
+                pass
+    except EngineStreamError as exc:
+        raise EngineStreamError(f"pulling {reference}: {exc}") from exc
 
 
 async def _missing(engine: EngineClient, reference: ImageReference) -> NotFoundError | None:
