@@ -222,9 +222,7 @@ def _encoded(document: msgspec.Struct) -> bytes:
     try:
         return _encoder.encode(document)
     except UnicodeEncodeError as exc:
-        raise InvalidValueError(
-            type(document).__name__, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for"
-        ) from exc
+        raise not_writable(type(document).__name__, exc) from exc
 
 
 def _base_url(endpoint: EngineEndpoint) -> tuple[str, _Headers]:
