@@ -1,6 +1,5 @@
 """What all tests share: the event loops, the real engines, and the proof that nothing is left behind."""
 
-import gc
 import os
 import shutil
 import signal
@@ -205,10 +204,8 @@ def open_descriptors() -> dict[str, str]:
 @asynccontextmanager
 async def leak_check() -> AsyncGenerator[None]:
     """Fail if there are more file descriptors or tasks at the end than there were at the beginning."""
-    gc.collect()
     descriptors, tasks = open_descriptors(), len(anyio.get_running_tasks())
     yield
-    gc.collect()
     with anyio.move_on_after(SETTLE):
         while len(open_descriptors()) > len(descriptors) or len(anyio.get_running_tasks()) > tasks:
             await checkpoint()
