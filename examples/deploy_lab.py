@@ -25,7 +25,6 @@ from anyio.abc import TaskGroup, TaskStatus
 from display import Display, make_display, table  # type: ignore[import-not-found]  # it is beside this script
 
 from clab_runtime import (
-    ConflictError,
     ContainerRuntime,
     ContainerRuntimeError,
     EndpointlessNode,
@@ -49,6 +48,9 @@ RUN_LABEL = "clab-demo-run"
 
 START_TIME = 60.0
 """Seconds that a node gets to come up."""
+
+DYING_TIME = 1.0
+"""Seconds that a node gets to die of what has made a command fail."""
 
 CLEAN_UP_TIME = 60.0
 """Seconds that removing everything may take."""
@@ -180,12 +182,16 @@ class Lab:
         """Run the command on a node; it has to succeed."""
         try:
             result = await self.runtime.exec(node.long_name, self.plan.command)
-        except ConflictError:
-            await self.started[node.short_name].wait_running()  # it has died meanwhile: raises and tells why
-            raise
-        if not result.ok:
             output = (result.stdout_text + result.stderr_text).strip() or "no output"
-            raise LabError(f"node {node.short_name}: {result.command} has exit code {result.exit_code}: {output}")
+            failure = "" if result.ok else f"has exit code {result.exit_code}: {output}"
+        except EngineError as error:
+            failure = f"can't be run: {error}"
+        if failure:
+            # On a node that is just dying any command fails: why the node dies is the better news.
+            with anyio.move_on_after(DYING_TIME):
+                await self.started[node.short_name].wait_exited()
+            await self.started[node.short_name].wait_running()
+            raise LabError(f"node {node.short_name}: {self.plan.command} {failure}")
         self.display.stage(node.short_name, "command ok")
 
     async def follow_log(self, node: NodeConfig) -> None:
