@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Clock:
     """Measure what happens in a `with` block; what is waste of earlier jobs is collected before."""
 
-    def __init__(self, announce: Callable[[], None]) -> None:
+    def __init__(self, announce: Callable[[], object] = lambda: None) -> None:
         """Call `announce` right before the clock starts."""
         self.wall = 0.0
         self.cpu = 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.benchmarks.competitor import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.benchmarks.scenarios import Sample, Samples
 
@@ -44,24 +44,33 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     ),
     "events": (_cpu_us("events", "an event, of 10,000"),),
     "exec": (_wall_us("exec", "exec of `true`"), _cpu_us("exec", "exec of `true`")),
-    "import": (Metric("import", "ms", "import", " ms", lambda sample: sample.wall * 1e3),),
+    "import": (
+        Metric("import", "ms", "import, wall", " ms", lambda sample: sample.wall * 1e3),
+        Metric("import.cpu", "ms", "import, CPU", " ms", lambda sample: sample.cpu * 1e3),
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A metric's median for each competitor, and ours divided by it for the others."""
+    """What a metric says of each competitor, repetition by repetition."""
 
     metric: Metric
-    medians: Mapping[str, float]
+    values: Mapping[str, Sequence[float]]
+
+    def median(self, name: str) -> float:
+        """Return a competitor's figure."""
+        return median(self.values[name])
 
     def ratio(self, name: str) -> float | None:
-        """Return ours divided by theirs."""
-        return None if name == OURS else self.medians[OURS] / self.medians[name]
+        """Return ours divided by theirs: the median of what each repetition, short as it is, says; None for ours."""
+        pairs = zip(self.values[OURS], self.values[name], strict=True)
+        return None if name == OURS else median(ours / theirs for ours, theirs in pairs)
 
     def keyed(self) -> Iterator[tuple[str, float]]:
         """Yield `<stem>_<unit>` for ours, and `<stem>_<unit>_<name>` and `<stem>_ratio_<name>` for each other one."""
-        for name, value in self.medians.items():
+        for name in self.values:
+            value = self.median(name)
             key = f"{self.metric.stem}_{self.metric.unit}"
             if (ratio := self.ratio(name)) is None:
                 yield key, round(value, 4)
@@ -73,7 +82,7 @@ class Figure:
 def figures(results: Mapping[str, Samples]) -> list[Figure]:
     """Work out the figures of the scenarios that have run."""
     return [
-        Figure(metric, {name: median(map(metric.of, some)) for name, some in samples.items()})
+        Figure(metric, {name: [metric.of(sample) for sample in some] for name, some in samples.items()})
         for scenario, samples in results.items()
         for metric in METRICS[scenario]
     ]

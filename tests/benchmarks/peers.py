@@ -2,7 +2,8 @@
 
 aiodocker: one `Docker` with its one session. Its log is read with `follow=True`, which for a container that has ended
 is the same log, as lines come, and not as one list. docker-py: one `APIClient`, below the layer of `DockerClient`'s
-objects, with a pool as large as there are threads (its default is ten), and lines as they come.
+objects, with a pool as large as there are threads (its default is ten), and lines as they come; the whole log as one
+`bytes` would take half the CPU, and all of it in memory.
 
 The packages are imported by name when a competitor is made: neither is there for the type checkers, and a process that
 measures one of them does not have the other one loaded. What is used of them is typed here.

@@ -17,7 +17,7 @@ _LIMITS = ("bare", "curl")
 
 def table(figures: Sequence[Figure]) -> str:
     """Write a row per figure and a column per competitor; behind a value stands ours divided by it."""
-    limit = "limit: bare socket" + (", curl for logs" if any("curl" in figure.medians for figure in figures) else "")
+    limit = "limit: bare socket" + (", curl for logs" if any("curl" in figure.values for figure in figures) else "")
     columns = {**_COLUMNS, limit: _LIMITS}
     rows = [["", *columns], ["---", *["---:"] * len(columns)]]
     rows += [[figure.metric.title, *(_cell(figure, names) for names in columns.values())] for figure in figures]
@@ -37,11 +37,11 @@ def into_readme(path: Path, text: str) -> bool:
 
 
 def _cell(figure: Figure, names: Sequence[str]) -> str:
-    name = next((name for name in names if name in figure.medians), None)
+    name = next((name for name in names if name in figure.values), None)
     if name is None:
         return ""
     ratio = figure.ratio(name)
-    value = f"{_rounded(figure.medians[name])}{figure.metric.suffix}"
+    value = f"{_rounded(figure.median(name))}{figure.metric.suffix}"
     return value if ratio is None else f"{value} ({ratio:.2f}x)"
 
 
