@@ -13,6 +13,7 @@ from anyio.abc import ByteStream
 
 from clab_runtime.engine.bounded import BoundedStream
 from clab_runtime.engine.http1 import ResponseParser
+from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.unix import UnixStream
 from clab_runtime.errors import EngineConnectionError, EngineProtocolError, InvalidValueError
 
@@ -67,15 +68,13 @@ class Connection:
         """
         self.parser = ResponseParser()
         self._sent = False
-        failure: Exception | None = None
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._receive_while_sending, tasks.cancel_scope)
+        sending = anyio.CancelScope()
+
+        async def send() -> None:
+            with sending:
                 await self._send_streamed(head, content, length)
-        except ExceptionGroup as failures:
-            failure = failures.exceptions[0]  # the first to fail has cancelled the other
-        if failure:
-            raise failure
+
+        await run_all((send, lambda: self._receive_while_sending(sending)))
 
     async def receive(self) -> bytes:
         """Return the next bytes of the response's body, or of the upgraded stream; `b""` at their end."""
@@ -130,14 +129,14 @@ class Connection:
         if left:
             raise InvalidValueError("content", f"{length - left} bytes", f"the Content-Length header says {length}")
 
-    async def _receive_while_sending(self, scope: anyio.CancelScope) -> None:
+    async def _receive_while_sending(self, sending: anyio.CancelScope) -> None:
         """Read the head, and go on reading while the request is still being sent; end the sending after an error."""
         parser = self.parser
         await self._receive_head()
         while not self._sent and not parser.complete and parser.status < EARLY_ERROR:
             await self._feed()
         if not self._sent:
-            scope.cancel()
+            sending.cancel()
 
     async def _receive_head(self) -> None:
         """Read until the head of the response is complete."""

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-
-import anyio
+from contextlib import suppress
+from functools import partial
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.errors import ContainerRuntimeError, NotFoundError
+from clab_runtime.engine.tasks import run_all
+from clab_runtime.errors import NotFoundError
 from clab_runtime.models import GenericContainer, GenericFilter
 from clab_runtime.runtime.translate import container_from_summary
 
@@ -54,20 +55,10 @@ def _passes(summary: schema.ContainerSummary, condition: GenericFilter) -> bool:
 async def _pids(engine: EngineClient, containers: Sequence[str]) -> dict[str, int]:
     """Ask for the containers' process numbers, as many at once as the client's pool allows."""
     pids: dict[str, int] = {}
-    errors: list[ContainerRuntimeError] = []
 
-    async def ask(container: str, scope: anyio.CancelScope) -> None:
-        try:
+    async def ask(container: str) -> None:
+        with suppress(NotFoundError):
             pids[container] = (await engine.containers.inspect(container)).state.pid
-        except NotFoundError:
-            pass
-        except ContainerRuntimeError as exc:
-            errors.append(exc)
-            scope.cancel()
 
-    async with anyio.create_task_group() as tasks:
-        for container in containers:
-            tasks.start_soon(ask, container, tasks.cancel_scope)
-    if errors:
-        raise errors[0]
+    await run_all(partial(ask, container) for container in containers)
     return pids

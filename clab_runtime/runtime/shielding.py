@@ -7,6 +7,8 @@ from typing import TypeVar
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from clab_runtime.engine.tasks import run_all
+
 T = TypeVar("T")
 
 UNDO_TIME = 10.0
@@ -18,19 +20,12 @@ async def shielded(call: Callable[[], Awaitable[object]], seconds: float = math.
 
     It runs in a task of its own, since asyncio cancels tasks, not scopes; its error is raised as it is.
     """
-    errors: list[Exception] = []
 
     async def run() -> None:
         with anyio.move_on_after(seconds, shield=True):
-            try:
-                await call()
-            except Exception as exc:  # noqa: BLE001 - raised below, outside of the task group
-                errors.append(exc)
+            await call()
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run)
-    if errors:
-        raise errors[0]
+    await run_all((run,))
 
 
 async def complete_or_undo(make: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[object]]) -> T:
