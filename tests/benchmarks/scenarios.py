@@ -25,7 +25,7 @@ LOG_LIMIT = "curl" if shutil.which("curl") else BARE
 _CLIENTS = (OURS, "aiodocker", "docker_py")
 _LINES, _WARM_UP_LINES = 1_000_000, 10_000
 _EVENTS, _WARM_UP_EVENTS = 10_000, 100
-_CALLS, _EXECS, _IMPORTS = 400, 20, 9
+_CALLS, _EXECS, _IMPORTS = {1: 400, 20: 80}, 20, 9
 _PACKAGES = {OURS: "clab_runtime", "aiodocker": "aiodocker", "docker_py": "docker"}
 _NOTHING = "nothing"
 
@@ -64,7 +64,7 @@ class Bench:
 def unary(bench: Bench, at_once: int) -> Samples:
     """Inspect a running container; turns are short, so there are three times as many."""
     container = bench.fixtures.sleeper(f"unary-{at_once}")
-    calls = max(_CALLS // at_once, 40)
+    calls = _CALLS[at_once]
 
     def turn(name: str) -> Sample:
         measured = bench.workers[name].run("inspect", container, calls, at_once)
