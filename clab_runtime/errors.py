@@ -25,6 +25,9 @@ from collections.abc import Sequence
 MAX_MESSAGE = 2000
 """Characters of an engine's message that an error keeps; what a broken engine sends can be of any size."""
 
+MAX_SHOWN = 200
+"""Characters of a value or a path that an error's text shows."""
+
 
 class ContainerRuntimeError(Exception):
     """Everything that clab_runtime raises on purpose."""
@@ -36,7 +39,7 @@ class InvalidValueError(ContainerRuntimeError, ValueError):
     def __init__(self, field: str, value: object, allowed: str) -> None:
         """Name the field, the value as given, and what would be right."""
         shown = repr(value)
-        shown = shown if len(shown) <= 200 else f"{shown[:200]}... ({len(shown)} characters)"  # noqa: PLR2004
+        shown = shown if len(shown) <= MAX_SHOWN else f"{shown[:MAX_SHOWN]}... ({len(shown)} characters)"
         super().__init__(f"{field}: {shown} is not valid; {allowed}")
         self.field = field
         self.value = value
@@ -68,7 +71,8 @@ class EngineError(ContainerRuntimeError):
     def __init__(self, status: int, message: str, method: str, path: str) -> None:
         """Keep the engine's status and words with the request that they answer."""
         message = message[:MAX_MESSAGE]
-        super().__init__(f"{method} {path}: {status} {message}")
+        shown = path if len(path) <= MAX_SHOWN else f"{path[:MAX_SHOWN]}..."
+        super().__init__(f"{method} {shown}: {status} {message}")
         self.status = status
         self.message = message
         self.method = method

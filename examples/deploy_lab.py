@@ -22,7 +22,7 @@ from typing import cast
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
-from display import Display, make_display, table  # type: ignore[import-not-found]  # it is beside this script
+from display import Display, make_display, table
 
 from clab_runtime import (
     ContainerRuntime,
@@ -131,9 +131,8 @@ class Lab:
         display, nodes = self.display, self.plan.nodes
 
         display.step(f"making network {self.plan.mgmt.network}")
-        with anyio.CancelScope(shield=True):  # cancelled half-way, it might appear after the clean-up
-            await self.runtime.create_net()
-            self.has_network = True
+        self.has_network = True  # or nearly: cancelled from here on, there may be one to remove
+        await self.runtime.create_net()
 
         display.step(f"getting image {self.plan.image}")
         try:

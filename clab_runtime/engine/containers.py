@@ -4,7 +4,7 @@ from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.target import segment
+from clab_runtime.engine.target import named, segment
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
@@ -28,7 +28,7 @@ class Containers:
 
     async def create(self, name: str, container: schema.ContainerCreate) -> schema.Created:
         """Create a container without starting it; POST /containers/create."""
-        query = {"name": segment(name, "container name") and name}
+        query = {"name": named(name, "container name")}
         return await self._client.request(
             "POST", "/containers/create", schema.Created, query=query, json=container, dedicated=True
         )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.stream import JSONSource, Stream
-from clab_runtime.engine.target import segment
+from clab_runtime.engine.target import named, segment
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
@@ -30,7 +30,7 @@ class Images:
 
         A failure after the first line raises EngineStreamError.
         """
-        query = {"fromImage": segment(repository, "image") and repository, "tag": segment(tag, "tag") and tag}
+        query = {"fromImage": named(repository, "image"), "tag": named(tag, "tag")}
         return _progress(self._client, "/images/create", query, None)
 
     def load(self, archive: AsyncIterable[bytes]) -> Stream[schema.ProgressLine]:
@@ -40,7 +40,7 @@ class Images:
     async def tag(self, image: str, repository: str, tag: str) -> None:
         """Give an image another name; POST /images/{name}/tag."""
         path = f"/images/{segment(image, 'image')}/tag"
-        await self._client.call("POST", path, query={"repo": repository, "tag": tag})
+        await self._client.call("POST", path, query={"repo": named(repository, "image"), "tag": named(tag, "tag")})
 
     async def remove(self, image: str, *, force: bool = False) -> None:
         """Remove a name of an image, and with the last one the image; DELETE /images/{name}."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.target import segment
+from clab_runtime.engine.target import named, segment
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
@@ -23,6 +23,7 @@ class Networks:
 
     async def create(self, network: schema.NetworkCreate) -> schema.NetworkCreated:
         """Create a network; POST /networks/create."""
+        named(network.name, "network")
         return await self._client.request(
             "POST", "/networks/create", schema.NetworkCreated, json=network, dedicated=True
         )
@@ -41,8 +42,10 @@ class Networks:
 
     async def connect(self, network: str, connection: schema.NetworkConnect) -> None:
         """Put a container into a network; POST /networks/{id}/connect."""
+        named(connection.container, "container")
         await self._client.call("POST", _path(network, "/connect"), json=connection)
 
     async def disconnect(self, network: str, disconnection: schema.NetworkDisconnect) -> None:
         """Take a container out of a network; POST /networks/{id}/disconnect."""
+        named(disconnection.container, "container")
         await self._client.call("POST", _path(network, "/disconnect"), json=disconnection)

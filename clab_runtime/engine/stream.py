@@ -96,7 +96,7 @@ class Source(Protocol[T_co]):
         ...
 
     async def aclose(self) -> None:
-        """Let go of everything; called once."""
+        """Let go of everything; may be called again."""
         ...
 
 
@@ -110,6 +110,7 @@ class Stream(Generic[T]):
         self._opened = False
         self._closed = False
         self._hurried = False
+        self._opening = anyio.CancelScope()
 
     async def __aenter__(self) -> Self:
         await self._open()
@@ -137,18 +138,23 @@ class Stream(Generic[T]):
             return
         self._closed = True
         self._batch = iter(())
+        self._opening.cancel()
         await self._source.aclose()
 
     async def _open(self) -> None:
-        """Open the source at the first use."""
-        if not self._opened:
-            await self._source.open()
-            self._opened = True
+        """Open the source at the first use, unless the stream is closed before that is done."""
+        if not (self._opened or self._closed):
+            self._opening = anyio.CancelScope()
+            with self._opening:
+                await self._source.open()
+                self._opened = True
+            if self._closed:  # in the very moment of opening
+                await self._source.aclose()
 
     async def _next(self) -> T:
         """Get a batch that is not empty and return its first item."""
+        await self._open()
         while not self._closed:
-            await self._open()
             batch = await self._receive()
             if batch is None:
                 break

@@ -10,15 +10,17 @@ QueryValue = str | int | float | bool | None | Mapping[str, Sequence[str]]
 """A query's value: None leaves the key out, a mapping is the engine's `filters` (JSON), a bool 1 or 0."""
 
 
-def segment(value: str, field: str) -> str:
-    """Percent-encode an id or a name into one path segment; refuse one that no object can have.
-
-    Raises InvalidValueError when it is blank, or `.` or `..`, which a router would take for a way.
-    """
+def named(value: str, field: str) -> str:
+    """Return an id or a name as it is; raise InvalidValueError for a blank one, and for what a router takes for a way."""
     if not isinstance(value, str) or not value.strip() or value in {".", ".."}:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError(field, value, "give a name or an id")
+    return value
+
+
+def segment(value: str, field: str) -> str:
+    """Percent-encode an id or a name into one path segment; raise InvalidValueError for one that no object can have."""
     try:
-        return quote(value, safe="")
+        return quote(named(value, field), safe="")
     except UnicodeEncodeError as exc:
         raise not_writable(field, exc) from exc
 

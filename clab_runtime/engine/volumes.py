@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.target import segment
+from clab_runtime.engine.target import named, segment
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
@@ -18,6 +18,7 @@ class Volumes:
 
     async def create(self, volume: schema.VolumeCreate) -> schema.Volume:
         """Create a volume, or return the one of that name; POST /volumes/create."""
+        named(volume.name, "volume")
         return await self._client.request("POST", "/volumes/create", schema.Volume, json=volume)
 
     async def inspect(self, volume: str) -> schema.Volume:
