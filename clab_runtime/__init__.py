@@ -11,7 +11,6 @@ await runtime.delete_container("clab-demo-r1")
 await runtime.delete_net()
 """
 
-from clab_runtime.engine.stream import Stream
 from clab_runtime.errors import (
     ConflictError,
     ContainerExitedError,
@@ -76,6 +75,7 @@ from clab_runtime.runtime.base import (
 )
 from clab_runtime.runtime.registry import CONTAINER_RUNTIMES, Initializer, new_runtime, open_runtime, register
 from clab_runtime.runtime.waits import wait_for_container_running
+from clab_runtime.stream import Stream
 
 __all__ = [
     "CONTAINER_RUNTIMES",

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "clab_runtime"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors",),
+    ("errors", "stream"),
     (
         "models",
         "engine.bounded",
@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "engine.schema",
         "engine.ssh",
         "engine.target",
+        "engine.tasks",
         "engine.tls",
         "engine.unix",
         "engine.unix_asyncio",
@@ -36,7 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("engine.duplex", "engine.pool"),
     ("engine.transport",),
     (
-        "engine.stream",
+        "engine.raw",
         "engine.replies",
         "engine.containers",
         "engine.execs",
@@ -172,5 +173,6 @@ def test_importing_the_package_loads_no_extra_and_no_event_loop() -> None:
     program = "import sys, clab_runtime; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(result.stdout.split())
-    assert "clab_runtime.engine.client" in loaded
+    assert "clab_runtime.runtime.base" in loaded
+    assert not {"httpx", "clab_runtime.engine"} & loaded  # they come with the first runtime that is opened
     assert not loaded & {"yaml", "trio", "uvloop", "docker", "aiodocker", "pytest"}

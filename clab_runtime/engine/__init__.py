@@ -12,8 +12,8 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles, resolve_docker, resolve_podman
 from clab_runtime.engine.framing import FrameDecoder, JSONDecoder, LineSplitter
+from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
-from clab_runtime.engine.stream import RawStream, Stream
 from clab_runtime.engine.transport import EngineTransport
 from clab_runtime.engine.version import APIVersion, EngineInfo
 
@@ -29,7 +29,6 @@ __all__ = [
     "JSONDecoder",
     "LineSplitter",
     "RawStream",
-    "Stream",
     "TLSFiles",
     "resolve_docker",
     "resolve_podman",

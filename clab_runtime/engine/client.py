@@ -19,8 +19,8 @@ from clab_runtime.engine.execs import Execs
 from clab_runtime.engine.images import Images
 from clab_runtime.engine.lazy import EngineURL
 from clab_runtime.engine.networks import Networks
+from clab_runtime.engine.raw import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
-from clab_runtime.engine.stream import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.system import System
 from clab_runtime.engine.target import QueryValue, not_writable, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport

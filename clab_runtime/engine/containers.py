@@ -9,7 +9,7 @@ from clab_runtime.engine.target import named, segment
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
     from clab_runtime.engine.duplex import Duplex
-    from clab_runtime.engine.stream import RawStream
+    from clab_runtime.engine.raw import RawStream
 
 STOP_MARGIN = 5.0
 """Seconds that an engine gets on top of a stop's own time, to kill and to answer."""

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.stream import JSONSource, Stream
+from clab_runtime.engine.raw import JSONSource
 from clab_runtime.engine.target import named, segment
+from clab_runtime.stream import Stream
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient

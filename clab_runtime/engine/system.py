@@ -7,7 +7,7 @@ from clab_runtime.engine import schema
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
-    from clab_runtime.engine.stream import RawStream
+    from clab_runtime.engine.raw import RawStream
 
 
 class System:

@@ -11,7 +11,7 @@ QueryValue = str | int | float | bool | None | Mapping[str, Sequence[str]]
 
 
 def named(value: str, field: str) -> str:
-    """Return an id or a name as it is; raise InvalidValueError for a blank one, and for what a router takes for a way."""
+    """Return an id or a name as it is; raise InvalidValueError for a blank one, or one that routers take for a way."""
     if not isinstance(value, str) or not value.strip() or value in {".", ".."}:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError(field, value, "give a name or an id")
     return value

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from clab_runtime.engine.stream import Stream
 from clab_runtime.models import (
     Bind,
     ContainerEvent,
@@ -22,6 +21,7 @@ from clab_runtime.models import (
     PullPolicy,
     RuntimeConfig,
 )
+from clab_runtime.stream import Stream
 
 
 class ContainerRuntime(ABC):

@@ -5,8 +5,8 @@ import signal
 import anyio
 
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.stream import Stream
 from clab_runtime.errors import ContainerExitedError, ContainerRuntimeError
+from clab_runtime.stream import Stream
 from clab_runtime.streams.logs import LogSource
 
 LAST_LINES = 20

@@ -10,7 +10,7 @@ import anyio
 import msgspec
 
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.stream import RawStream, Stream
+from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.version import APIVersion, EngineInfo
 from clab_runtime.errors import (
     ConflictError,
@@ -47,6 +47,7 @@ from clab_runtime.runtime.pulling import pull
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
+from clab_runtime.stream import Stream
 from clab_runtime.streams.events import EventSource
 from clab_runtime.streams.logs import LogSource
 

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.framing import JSONDecoder
-from clab_runtime.engine.stream import RawStream
+from clab_runtime.engine.raw import RawStream
 from clab_runtime.errors import EngineProtocolError
 from clab_runtime.models import ContainerEvent
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol
 
 from clab_runtime.engine.framing import SYSTEM_ERROR, FrameDecoder, LineSplitter
-from clab_runtime.engine.stream import RawStream
+from clab_runtime.engine.raw import RawStream
 from clab_runtime.errors import EngineStreamError
 from clab_runtime.models import LogLine, StreamName
 

@@ -10,13 +10,13 @@ from anyio import ClosedResourceError
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.stream import Stream
 from clab_runtime.errors import (
     EngineConnectionError,
     EngineProtocolError,
     EngineStreamError,
     NotFoundError,
 )
+from clab_runtime.stream import Stream
 from tests.conftest import leak_check
 from tests.engine.fake_engine import Peer, Request, Script, answer, answering, chunk, chunked, fake_engine
 

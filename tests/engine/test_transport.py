@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.endpoint import EngineEndpoint
-from clab_runtime.engine.stream import Upload
+from clab_runtime.engine.raw import Upload
 from clab_runtime.engine.transport import DEDICATED, POOL_SIZE, EngineTransport
 from clab_runtime.errors import EngineConnectionError, EngineProtocolError
 from tests.conftest import NoLeaks

@@ -1,4 +1,4 @@
-"""Answers that go on: the bytes of one (`RawStream`), and the items in them (`Stream`).
+"""Stream, the async iterator behind logs, events and progress, and what it takes its items from.
 
 A stream is an async context manager and an async iterator. It is opened when it is entered or first iterated, has no
 time-out of its own, and ends because it is complete, because it is closed, or by raising: never silently. A cancelled
@@ -7,81 +7,17 @@ time-out of its own, and ends because it is complete, because it is closed, or b
 
 import time
 import warnings
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar, cast
+from collections.abc import Iterable, Iterator
+from typing import Generic, Protocol, Self, TypeVar
 
 import anyio
-import httpx
 from anyio.lowlevel import checkpoint
-
-from clab_runtime.engine.framing import JSONDecoder
-from clab_runtime.errors import EngineStreamError
-
-if TYPE_CHECKING:
-    from clab_runtime.engine.client import EngineClient, Options
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-
 GATHERING_TIME = 0.001
 """Seconds between two looks at a stream that never makes us wait; the kernel's buffer holds more than comes in it."""
-
-FOREIGN_ERRORS = (TimeoutError, httpx.TransportError)
-"""What a transport may raise that is not one of our own errors."""
-
-
-def body_of(response: httpx.Response) -> httpx.AsyncByteStream:
-    """Return the body's stream, past httpx's own decoding: engines send nothing encoded."""
-    return cast("httpx.AsyncByteStream", response.stream)
-
-
-class Upload(httpx.AsyncByteStream):
-    """A request's body, as httpx wants a stream to be."""
-
-    def __init__(self, content: AsyncIterable[bytes]) -> None:
-        """Send what `content` yields."""
-        self._content = content
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._content)
-
-
-class RawStream:
-    """The body of an answer that goes on, as the bytes come."""
-
-    def __init__(self, client: "EngineClient", method: str, path: str, options: "Options") -> None:
-        """Note what to ask for; `open` asks."""
-        self._client = client
-        self._call = (method, path, options)
-        self._response: httpx.Response | None = None
-        self._pieces: AsyncIterator[bytes] | None = None
-
-    @property
-    def content_type(self) -> str:
-        """The answer's Content-Type, empty when there is none."""
-        return "" if self._response is None else self._response.headers.get("content-type", "")
-
-    async def open(self) -> None:
-        """Send the request and wait for the answer's head; raise what an error status stands for."""
-        method, path, options = self._call
-        self._response = await self._client.open(method, path, **options)
-        self._pieces = aiter(body_of(self._response))
-
-    async def receive(self) -> bytes:
-        """Return the next bytes, `b""` after the last; raise EngineProtocolError when the engine breaks off."""
-        if self._pieces is None:
-            raise anyio.ClosedResourceError
-        try:
-            return await anext(self._pieces, b"")
-        except FOREIGN_ERRORS as exc:
-            raise self._client.translated(*self._call[:2], exc) from exc
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        response, self._response, self._pieces = self._response, None, None
-        if response is not None:
-            await body_of(response).aclose()
 
 
 class Source(Protocol[T_co]):
@@ -148,8 +84,12 @@ class Stream(Generic[T]):
             with self._opening:
                 await self._source.open()
                 self._opened = True
-            if self._closed:  # in the very moment of opening
-                await self._source.aclose()
+            await self._drop_if_closed()
+
+    async def _drop_if_closed(self) -> None:
+        """Let go of a source that was closed in the very moment of opening."""
+        if self._closed:
+            await self._source.aclose()
 
     async def _next(self) -> T:
         """Get a batch that is not empty and return its first item."""
@@ -181,36 +121,3 @@ class Stream(Generic[T]):
     def __del__(self) -> None:
         if self.__dict__.get("_opened") and not self._closed:
             warnings.warn(f"unclosed {self!r}; use `async with`", ResourceWarning, source=self, stacklevel=2)
-
-
-class JSONSource(Generic[T]):
-    """The JSON objects in an answer that goes on."""
-
-    def __init__(self, raw: RawStream, kind: type[T], failure: Callable[[T], str]) -> None:
-        """Decode objects of `kind`; one for which `failure` finds words raises EngineStreamError with them."""
-        self._raw = raw
-        self._decoder = JSONDecoder(kind)
-        self._failure = failure
-
-    async def open(self) -> None:
-        """Send the request."""
-        await self._raw.open()
-
-    async def next_batch(self) -> Iterator[T] | None:
-        """Return the objects in the next piece."""
-        data = await self._raw.receive()
-        if data:
-            return self._checked(self._decoder.feed(data))
-        self._decoder.finish()
-        return None
-
-    async def aclose(self) -> None:
-        """Close the answer."""
-        await self._raw.aclose()
-
-    def _checked(self, items: Iterator[T]) -> Iterator[T]:
-        """Let items pass until one reports a failure."""
-        for item in items:
-            if words := self._failure(item):
-                raise EngineStreamError(words)
-            yield item
