@@ -210,7 +210,7 @@ async def over_tcp(engine: Engine) -> AsyncGenerator[str]:
     """Make an engine reachable over TCP."""
 
     async def forward(source: ByteStream, target: ByteStream) -> None:
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             async for data in source:
                 await target.send(data)
             await target.send_eof()

@@ -1,14 +1,16 @@
 """Logs on a real Docker: of containers with a terminal, which nodes have, and of those without one."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 
-from clab_runtime import ExecCmd, InvalidValueError, LogLine, NotFoundError, StreamName
+from clab_runtime import ExecCmd, InvalidValueError, LogLine, NotFoundError, Stream, StreamName
 from tests.conftest import NoLeaks
 from tests.engines import Engine
-from tests.runtime.lab import Lab, cancelled, lines_of, open_lab, within
+from tests.runtime.lab import LIMIT, Lab, cancelled, lines_of, open_lab, within
 
 pytestmark = pytest.mark.anyio
 
@@ -26,10 +28,10 @@ def data(lines: list[LogLine]) -> list[bytes]:
 
 @BOTH
 async def test_a_log_has_its_lines_to_the_last_byte_and_is_complete(lab: Lab, *, tty: bool) -> None:
-    name = await lab.ended(r"echo one; echo; printf 'a\tb\377\n'; printf 'last'", tty=tty)
+    name = await lab.ended(r"echo one; echo; printf 'a\t\303\244\n'; printf 'last'", tty=tty)
     for follow in (True, False):
         lines = await lines_of(lab.runtime.stream_logs(name, follow=follow))
-        assert data(lines) == [b"one", b"", b"a\tb\xff", b"last"]
+        assert data(lines) == [b"one", b"", "a\tä".encode(), b"last"]
         assert {(line.stream, line.timestamp) for line in lines} == {(StreamName.STDOUT, None)}
 
 
@@ -102,7 +104,7 @@ async def test_a_container_that_is_not_there_is_not_found(lab: Lab) -> None:
 
 @BOTH
 async def test_lines_come_as_they_are_written_until_the_container_stops(lab: Lab, *, tty: bool) -> None:
-    script = "echo first; while ! test -e /tmp/go; do sleep 0.05; done; echo second; printf third"
+    script = "echo first; while ! test -e /tmp/go; do sleep 0.05; done; echo second; echo third"
     name = await (lab.up("r1", f'sh -c "{script}"') if tty else lab.plain(script))
     async with lab.runtime.stream_logs(name) as log:
         assert (await within(log.__anext__)).data == b"first"
@@ -128,21 +130,33 @@ async def test_a_log_is_iterated_without_a_context_too(docker_engine: Engine, no
 
 async def test_closing_ends_a_log_for_the_one_who_waits(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(docker_engine) as lab:
+        log = lab.runtime.stream_logs(await lab.polite())
+        assert (await within(log.__anext__)).data == b"ready"
+        await close_under_a_reader(log, anyio.wait_all_tasks_blocked)
+
+
+async def test_closing_a_log_that_is_still_being_opened_ends_it(docker_engine: Engine, no_leaks: NoLeaks) -> None:
+    async with no_leaks(), open_lab(docker_engine) as lab:
         name = await lab.up()
-        log = lab.runtime.stream_logs(name)
-        ended = anyio.Event()
 
-        async def wait() -> None:
-            assert [line async for line in log] == []
-            ended.set()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(wait)
+        async def opening() -> None:
             while "1 dedicated" not in repr(lab.runtime):
-                await anyio.lowlevel.checkpoint()
-            await anyio.wait_all_tasks_blocked()
+                await checkpoint()
+
+        await close_under_a_reader(lab.runtime.stream_logs(name), opening)
+
+
+async def close_under_a_reader(log: Stream[LogLine], when: Callable[[], Awaitable[object]]) -> None:
+    """Have a task read a log, and close it from another one."""
+
+    async def read() -> None:
+        assert [line async for line in log] == []
+
+    with anyio.fail_after(LIMIT):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read)
+            await when()
             await log.aclose()
-            await within(ended.wait)
 
 
 @pytest.mark.parametrize("natively", [False, True], ids=["scope", "natively"])

@@ -1,0 +1,88 @@
+"""Engine faults that are known to pass."""
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import anyio
+import pytest
+
+from clab_runtime import ConflictError, EngineError, EngineInternalError
+from clab_runtime.runtime.faults import IPV6_GATEWAY_EXISTS, START_FAULTS, TransientFault, ride_out
+
+pytestmark = pytest.mark.anyio
+
+DOCKERS_WORDS = (
+    "failed to create task for container: failed to set IPv6 gateway while updating gateway: file exists",
+    "failed to set IPv6 gateway while updating gateway: route for the gateway fd00::1 could not be added:\nfile exists",
+)
+QUICK = TransientFault("quick", re.compile("quick"), (0.01, 0.02, 0.04))
+OTHER = TransientFault("other", re.compile("other"), (0.01,))
+
+
+def failing(*messages: str, kind: type[EngineError] = EngineInternalError) -> tuple[list[float], Callable[[], Awaitable[None]]]:
+    """Make a call that fails with these messages, one a try, and then succeeds."""
+    left, calls = list(messages), list[float]()
+
+    async def call() -> None:
+        calls.append(anyio.current_time())
+        if left:
+            raise kind(500, left.pop(0), "POST", "/containers/x/start")
+
+    return calls, call
+
+
+async def test_a_call_that_succeeds_is_made_once() -> None:
+    calls, call = failing()
+    counters = Counter[str]()
+    await ride_out(START_FAULTS, counters, call)
+    assert (len(calls), counters) == (1, Counter())
+
+
+async def test_a_fault_is_ridden_out_with_its_delays_and_counted() -> None:
+    calls, call = failing("quick", "so quick", "quick")
+    counters = Counter[str]()
+    await ride_out((OTHER, QUICK), counters, call)
+    assert counters == {"quick": 3}
+    waits = [later - earlier for earlier, later in zip(calls, calls[1:], strict=False)]
+    assert all(wait >= delay * 0.9 for wait, delay in zip(waits, QUICK.delays, strict=True))
+
+
+async def test_a_fault_that_stays_is_raised_when_its_tries_are_used_up() -> None:
+    calls, call = failing(*["quick"] * 9)
+    with pytest.raises(EngineInternalError, match="quick"):
+        await ride_out((QUICK,), Counter(), call)
+    assert len(calls) == 4
+
+
+async def test_every_fault_has_tries_of_its_own() -> None:
+    calls, call = failing("quick", "other", "quick")
+    counters = Counter[str]()
+    await ride_out((OTHER, QUICK), counters, call)
+    assert len(calls) == 4
+    assert counters == {"quick": 2, "other": 1}
+
+
+async def test_what_is_no_known_fault_is_raised_at_once() -> None:
+    calls, call = failing("something else")
+    with pytest.raises(EngineInternalError):
+        await ride_out((QUICK,), Counter(), call)
+    assert len(calls) == 1
+
+
+async def test_another_status_is_no_fault_whatever_it_says() -> None:
+    calls, call = failing("quick", kind=ConflictError)
+    with pytest.raises(ConflictError):
+        await ride_out((QUICK,), Counter(), call)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("message", DOCKERS_WORDS)
+async def test_dockers_fault_of_the_ipv6_gateway_is_known(message: str) -> None:
+    assert IPV6_GATEWAY_EXISTS in START_FAULTS
+    assert IPV6_GATEWAY_EXISTS.delays == (0.1, 0.2, 0.4)
+    assert IPV6_GATEWAY_EXISTS.pattern.search(message)
+
+
+async def test_another_file_that_exists_is_none() -> None:
+    assert not IPV6_GATEWAY_EXISTS.pattern.search("mkdir /x: file exists")

@@ -1,0 +1,82 @@
+"""Listing containers, on an engine that plays scripts."""
+
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import anyio
+import pytest
+
+from clab_runtime import EngineInternalError, GenericFilter
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.runtime.listing import list_all
+from tests.engine.fake_engine import Peer, Request, answer, answering, fake_engine
+
+pytestmark = pytest.mark.anyio
+
+
+def summaries(*states: str) -> bytes:
+    items = [
+        {"Id": f"{index:064}", "Names": [f"/r{index}"], "State": state, "Labels": {"a": str(index)}}
+        for index, state in enumerate(states)
+    ]
+    return answer(json.dumps(items).encode())
+
+
+async def test_one_that_vanishes_before_it_is_looked_at_is_left_out() -> None:
+    async def script(peer: Peer, request: Request) -> None:
+        if "json?" in request.target:
+            await peer.send(summaries("running", "running", "exited"))
+        elif f"{1:064}" in request.target:
+            await peer.send(answer(b'{"message":"gone"}', status="404 Not Found"))
+        else:
+            await peer.send(answer(b'{"Id":"x","State":{"Pid":7}}'))
+
+    async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
+        found = await list_all(client, [], "lab")
+    assert [(container.names, container.pid) for container in found] == [(("r0",), 7), (("r2",), 0)]
+    assert len(fake.requests) == 3, "one that does not run is not looked at"
+
+
+async def test_an_engine_that_fails_on_the_way_fails_the_list() -> None:
+    broken = answer(b'{"message":"broken"}', status="500 Internal Server Error")
+    async with fake_engine(answering(summaries(*["running"] * 30), broken)) as fake:
+        async with EngineClient(fake.endpoint) as client:
+            with pytest.raises(EngineInternalError, match="broken"):
+                await list_all(client, [], "lab")
+            assert ": 0 busy" in repr(client)
+
+
+async def test_the_engine_is_asked_for_what_it_can_choose_itself() -> None:
+    filters = [
+        GenericFilter("label", "a", "=", "1"),
+        GenericFilter("label", "b", "!=", "2"),
+        GenericFilter("label", "c", "exists"),
+        GenericFilter("name", match="r.1"),
+    ]
+    async with fake_engine(answering(answer(b"[]"))) as fake, EngineClient(fake.endpoint) as client:
+        assert list(await list_all(client, filters, "lab")) == []
+    query = parse_qs(urlsplit(fake.requests[0].target).query)
+    assert json.loads(query["filters"][0]) == {"label": ["a=1", "c"], "name": [r"^r\.1$"]}
+    assert query["all"][0].lower() in {"1", "true"}
+
+
+async def test_an_engine_that_chooses_too_much_is_not_trusted() -> None:
+    async with fake_engine(answering(summaries("exited", "exited"))) as fake, EngineClient(fake.endpoint) as client:
+        assert len(await list_all(client, [GenericFilter("label", "a", "=", "1")], "lab")) == 1
+        assert len(await list_all(client, [GenericFilter("label", "a", "!=", "1")], "lab")) == 1
+        assert len(await list_all(client, [GenericFilter("name", match="r0")], "lab")) == 1
+        assert not await list_all(client, [GenericFilter("label", "b", "exists")], "lab")
+
+
+async def test_looking_is_bounded_and_cancelled_as_one() -> None:
+    async def hang(peer: Peer, request: Request) -> None:
+        if "json?" in request.target:
+            await peer.send(summaries(*["running"] * 100))
+        else:
+            await peer.hung_up()
+
+    async with fake_engine(hang) as fake, EngineClient(fake.endpoint) as client:
+        with anyio.move_on_after(0.3):
+            await list_all(client, [], "lab")
+        assert len(fake.requests) <= 21
+        assert ": 0 busy" in repr(client)

@@ -1,0 +1,106 @@
+"""The management network, on an engine that plays scripts."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+
+from clab_runtime import ContainerRuntimeError, EngineInternalError, MgmtNet
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.runtime import mgmt
+from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
+
+pytestmark = pytest.mark.anyio
+
+GONE = answer(b'{"message":"no such network"}', status="404 Not Found")
+IN_USE = answer(b'{"message":"has active endpoints"}', status="403 Forbidden")
+BROKEN = answer(b'{"message":"broken"}', status="500 Internal Server Error")
+
+
+def network(name: str = "lab", words: str = '"Labels":{"containerlab":""}') -> bytes:
+    return answer(f'{{"Id":"{"a" * 64}","Name":"{name}","Driver":"bridge",{words}}}'.encode())
+
+
+def playing(parts: Mapping[str, list[bytes]]) -> Script:
+    """Answer each method with its answers in turn, and the last one for ever."""
+
+    async def script(peer: Peer, request: Request) -> None:
+        await peer.body(request)
+        left = parts[request.method]
+        await peer.send(left.pop(0) if len(left) > 1 else left[0])
+
+    return script
+
+
+@asynccontextmanager
+async def playing_engine(parts: Mapping[str, list[bytes]]) -> AsyncGenerator[tuple[EngineClient, FakeEngine]]:
+    async with fake_engine(playing(parts)) as fake, EngineClient(fake.endpoint) as client:
+        yield client, fake
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "expected"),
+    [
+        ("clab", '"Options":{"com.docker.network.driver.mtu":"9000"}', 9000),
+        ("clab", '"Options":{}', 1500),
+        ("clab", '"Options":{"com.docker.network.driver.mtu":"0"}', 1500),
+        ("other", '"Options":{"com.docker.network.driver.mtu":"9000"}', 1500),
+    ],
+)
+async def test_only_the_network_called_clab_has_the_default_bridges_mtu(name: str, words: str, expected: int) -> None:
+    async with playing_engine({"GET": [network("bridge", words)]}) as (client, _):
+        assert await mgmt.detect_mtu(client, name) == expected
+
+
+async def test_an_engine_without_a_default_bridge_has_the_usual_mtu() -> None:
+    async with playing_engine({"GET": [GONE]}) as (client, _):
+        assert await mgmt.detect_mtu(client, "clab") == 1500
+
+
+async def test_a_network_that_is_found_by_the_beginning_of_its_id_is_another() -> None:
+    async with playing_engine({"GET": [network("other")]}) as (client, _):
+        assert await mgmt.find_network(client, "aaa") is None
+
+
+async def test_deleting_rides_out_the_moment_in_which_a_container_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mgmt, "RETRIES", (0.001,) * 3)
+    full = network(words='"Labels":{"containerlab":""},"Containers":{"x":{}}')
+    parts = {"GET": [full, network()], "DELETE": [IN_USE, answer(status="204 No Content")]}
+    async with playing_engine(parts) as (client, fake):
+        assert await mgmt.delete(client, "lab")
+    assert [request.method for request in fake.requests] == ["GET", "GET", "DELETE", "GET", "DELETE"]
+
+
+@pytest.mark.parametrize("removal", [IN_USE, answer(b"{}", status="409 Conflict")], ids=["403", "409"])
+async def test_a_network_that_stays_in_use_is_left_after_so_many_tries(
+    monkeypatch: pytest.MonkeyPatch, removal: bytes
+) -> None:
+    monkeypatch.setattr(mgmt, "RETRIES", (0.001,) * 3)
+    async with playing_engine({"GET": [network()], "DELETE": [removal]}) as (client, fake):
+        assert not await mgmt.delete(client, "lab")
+    assert [request.method for request in fake.requests].count("DELETE") == 4
+
+
+async def test_a_network_that_somebody_else_has_deleted_is_gone_all_the_same() -> None:
+    async with playing_engine({"GET": [network()], "DELETE": [GONE]}) as (client, _):
+        assert await mgmt.delete(client, "lab")
+
+
+async def test_a_failure_of_the_engine_is_raised() -> None:
+    async with playing_engine({"GET": [network()], "DELETE": [BROKEN]}) as (client, _):
+        with pytest.raises(EngineInternalError):
+            await mgmt.delete(client, "lab")
+
+
+async def test_a_failed_creation_is_raised_with_the_engines_words() -> None:
+    async with playing_engine({"GET": [GONE, answer(b"[]")], "POST": [BROKEN]}) as (client, _):
+        with pytest.raises(EngineInternalError, match="broken"):
+            await mgmt.create_or_find(client, MgmtNet(network="lab", mtu=1500), "20.10.24")
+
+
+async def test_a_network_that_is_gone_as_soon_as_it_was_made_is_an_error() -> None:
+    created = answer(b'{"Id":"x"}', status="201 Created")
+    parts = {"GET": [GONE, answer(b"[]"), GONE, GONE, GONE], "POST": [created]}
+    async with playing_engine(parts) as (client, _):
+        with pytest.raises(ContainerRuntimeError):
+            await mgmt.create_or_find(client, MgmtNet(network="lab", mtu=1500), "20.10.24")
