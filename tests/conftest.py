@@ -109,15 +109,17 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
 @pytest.fixture(scope="session")
 def engines() -> Generator[Engines]:
-    """The engines of the session, in a directory of their own: two sessions never share one."""
-    directory = Path(tempfile.mkdtemp(prefix="clab-"))
+    """The engines of the session, where CLAB_ENGINES_DIR says (so that make finds what a crash leaves) or apart."""
+    base = os.environ.get("CLAB_ENGINES_DIR")
+    directory = Path(base) if base else Path(tempfile.mkdtemp(prefix="clab-"))
     handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     engines = Engines(directory)
     try:
         yield engines
     finally:
         engines.down()
-        shutil.rmtree(directory, ignore_errors=True)
+        if not base:
+            shutil.rmtree(directory, ignore_errors=True)
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
