@@ -5,7 +5,7 @@ import secrets
 import shlex
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import pytest
@@ -162,7 +162,7 @@ async def within(call: Callable[[], Awaitable[Any]], seconds: float = LIMIT) -> 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Look until a condition holds that nothing tells of."""
     with anyio.fail_after(LIMIT):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - it is about what nothing tells of
             await anyio.sleep(0.02)
 
 
@@ -221,7 +221,7 @@ async def over_tcp(engine: Engine) -> AsyncGenerator[str]:
             both.start_soon(forward, inside, outside)
 
     async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0) as listener:
-        port = cast("int", listener.extra(anyio.abc.SocketAttribute.local_port))
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listener.serve, serve)
             yield f"tcp://127.0.0.1:{port}"

@@ -3,6 +3,7 @@
 import random
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from tests.conftest import NoLeaks
@@ -50,6 +51,6 @@ async def test_creates_that_wait_for_their_turn_are_cancelled_at_once(docker_eng
         async with anyio.create_task_group() as tasks:
             for number in range(60):
                 tasks.start_soon(lab.runtime.create_container, lab.node(f"r{number}"))
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
         assert await lab.names() == set()

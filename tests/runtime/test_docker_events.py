@@ -4,10 +4,10 @@ import anyio
 import pytest
 
 from clab_runtime import ContainerEvent, EventAction, EventStreamOptions, EventType, ExecCmd, Stream
+from clab_runtime.runtime.docker import DockerRuntime
 from tests.conftest import NoLeaks
 from tests.engines import Engine
 from tests.runtime.lab import Lab, open_lab, over_tcp, within
-from clab_runtime.runtime.docker import DockerRuntime
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +68,9 @@ async def test_every_action_comes_and_one_without_a_name_of_ours_is_kept(lab: La
 
 
 async def test_only_those_whose_labels_fit_are_told_and_an_empty_value_means_any(lab: Lab) -> None:
-    nodes = {name: lab.node(name, more_labels=more) for name, more in {"a": {"x": "1"}, "b": {"x": "2"}, "c": {}}.items()}
+    nodes = {
+        name: lab.node(name, more_labels=more) for name, more in {"a": {"x": "1"}, "b": {"x": "2"}, "c": {}}.items()
+    }
     wanted = {"a": {"x": "1"}, "ab": {"x": ""}, "abc": {}}
     streams = {
         names: lab.runtime.stream_events(EventStreamOptions(labels={"containerlab": lab.name, **more}))

@@ -1,19 +1,26 @@
 """Listing containers on a real Docker."""
 
+from collections.abc import Sequence
+
 import anyio
 import msgspec
 import pytest
 
-from clab_runtime import ContainerMount, ContainerStatus, GenericContainer, GenericFilter, InvalidValueError, PortBinding
+from clab_runtime import (
+    ContainerMount,
+    ContainerStatus,
+    GenericContainer,
+    GenericFilter,
+    InvalidValueError,
+    PortBinding,
+)
 from tests.runtime.lab import Lab
 
 pytestmark = pytest.mark.anyio
 
 
-def names(containers: object) -> set[str]:
-    assert isinstance(containers, list)
-    found: list[GenericContainer] = containers
-    return {container.names[0].rpartition("-")[2] for container in found}
+def names(containers: Sequence[GenericContainer]) -> set[str]:
+    return {container.names[0].rpartition("-")[2] for container in containers}
 
 
 async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import anyio
 import pytest
@@ -20,7 +21,9 @@ QUICK = TransientFault("quick", re.compile("quick"), (0.01, 0.02, 0.04))
 OTHER = TransientFault("other", re.compile("other"), (0.01,))
 
 
-def failing(*messages: str, kind: type[EngineError] = EngineInternalError) -> tuple[list[float], Callable[[], Awaitable[None]]]:
+def failing(
+    *messages: str, kind: type[EngineError] = EngineInternalError
+) -> tuple[list[float], Callable[[], Awaitable[None]]]:
     """Make a call that fails with these messages, one a try, and then succeeds."""
     left, calls = list(messages), list[float]()
 
@@ -44,7 +47,7 @@ async def test_a_fault_is_ridden_out_with_its_delays_and_counted() -> None:
     counters = Counter[str]()
     await ride_out((OTHER, QUICK), counters, call)
     assert counters == {"quick": 3}
-    waits = [later - earlier for earlier, later in zip(calls, calls[1:], strict=False)]
+    waits = [later - earlier for earlier, later in pairwise(calls)]
     assert all(wait >= delay * 0.9 for wait, delay in zip(waits, QUICK.delays, strict=True))
 
 

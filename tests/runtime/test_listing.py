@@ -39,11 +39,11 @@ async def test_one_that_vanishes_before_it_is_looked_at_is_left_out() -> None:
 
 async def test_an_engine_that_fails_on_the_way_fails_the_list() -> None:
     broken = answer(b'{"message":"broken"}', status="500 Internal Server Error")
-    async with fake_engine(answering(summaries(*["running"] * 30), broken)) as fake:
-        async with EngineClient(fake.endpoint) as client:
-            with pytest.raises(EngineInternalError, match="broken"):
-                await list_all(client, [], "lab")
-            assert ": 0 busy" in repr(client)
+    script = answering(summaries(*["running"] * 30), broken)
+    async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
+        with pytest.raises(EngineInternalError, match="broken"):
+            await list_all(client, [], "lab")
+        assert ": 0 busy" in repr(client)
 
 
 async def test_the_engine_is_asked_for_what_it_can_choose_itself() -> None:

@@ -71,7 +71,7 @@ def _as_before() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 
 async def test_a_name_that_nobody_registered_is_an_error_that_lists_the_names() -> None:
     recorded(Recorder())
-    with pytest.raises(InvalidValueError, match="'nosuch'.*docker, recorder"):
+    with pytest.raises(InvalidValueError, match=r"'nosuch'.*docker, recorder"):
         async with open_runtime("nosuch"):
             pass
 
@@ -137,7 +137,7 @@ async def test_another_package_brings_a_runtime_by_an_entry_point(
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text("[clab_runtime.runtimes]\nthird = third_party_runtime:Third\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     try:
         assert type(new_runtime("third")).__name__ == "Third"
         assert type(new_runtime("third")).__name__ == "Third"

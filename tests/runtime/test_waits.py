@@ -1,6 +1,7 @@
 """wait_for_container_running, with any runtime."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import cast
 
 import anyio
@@ -51,7 +52,7 @@ async def test_every_other_state_is_waited_through_an_interval_each() -> None:
     statuses = Statuses([*others, ContainerStatus.RUNNING])
     await wait(statuses)
     assert len(statuses.looks) == len(others) + 1
-    pairs = zip(statuses.looks, statuses.looks[1:], strict=False)
+    pairs = pairwise(statuses.looks)
     assert all(later - earlier >= 0.045 for earlier, later in pairs)
 
 
@@ -81,6 +82,6 @@ async def test_an_engine_that_is_gone_ends_the_wait() -> None:
 
 async def test_the_callers_own_time_out_stays_the_callers() -> None:
     with pytest.raises(TimeoutError) as caught:
-        with anyio.fail_after(0.05):  # noqa: PT012, SIM117
+        with anyio.fail_after(0.05):
             await wait(Statuses([ContainerStatus.CREATED]))
     assert not isinstance(caught.value, ContainerRuntimeError)

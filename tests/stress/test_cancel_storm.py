@@ -60,7 +60,7 @@ async def test_calls_that_are_cancelled_at_any_moment_leave_the_pool_whole(
     assert outcomes[True] > CALLS / 10
     assert outcomes[False] > 0
     with capsys.disabled():
-        print(
+        print(  # noqa: T201 - the figures are to be seen
             f"\n{CALLS} calls in {stormed:.1f} s, {outcomes[True]} of them cancelled before their end; "
             f"{AFTERWARDS} more in {time.monotonic() - begun - stormed:.1f} s"
         )

@@ -27,6 +27,7 @@ async def test_a_thousand_followed_logs_leave_other_calls_alone(
 ) -> None:
     lines = 0
     waits: list[float] = []
+    took = 0.0
 
     async with no_leaks(), open_lab(docker_engine, config=RuntimeConfig(timeout=5)) as lab:
         names = [await lab.up(f"r{number}", TICKING) for number in range(CONTAINERS)]
@@ -77,7 +78,7 @@ async def test_a_thousand_followed_logs_leave_other_calls_alone(
     assert lines >= STREAMS, "every log goes on"
     waits.sort()
     with capsys.disabled():
-        print(
+        print(  # noqa: T201 - the figures are to be seen
             f"\n{STREAMS} logs opened in {opened_in:.1f} s, {lines} lines; {len(waits)} calls in {took:.1f} s: "
             f"median {waits[len(waits) // 2] * 1000:.1f} ms, 99 % {waits[len(waits) * 99 // 100] * 1000:.1f} ms"
         )

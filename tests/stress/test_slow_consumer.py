@@ -43,6 +43,8 @@ async def test_a_reader_who_stops_costs_no_memory_and_no_time_of_others(
                 seen = [int((await anext(log)).data) for _ in range(100_000)]
         assert seen == list(range(1, 100_001))
     with capsys.disabled():
-        print(f"\nnothing read for {PAUSE} s: {grown / 1024:.0f} KiB more; {calls} calls, the slowest {slowest:.3f} s")
+        print(  # noqa: T201 - the figures are to be seen
+            f"\nnothing read for {PAUSE} s: {grown / 1024:.0f} KiB more; {calls} calls, the slowest {slowest:.3f} s"
+        )
     assert grown < LIMIT
     assert slowest < 2
