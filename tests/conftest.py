@@ -20,7 +20,7 @@ from clab_runtime.engine.client import EngineClient
 from tests.engines import Engine, EngineSetupError, answers, down, start, up
 from tests.engines.http import call, call_json
 
-BACKENDS = {
+BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "asyncio": ("asyncio", {"use_uvloop": False}),
     "trio": ("trio", {}),
     "uvloop": ("asyncio", {"use_uvloop": True}),

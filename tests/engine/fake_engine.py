@@ -158,7 +158,7 @@ async def fake_engine(script: Script, *, ping: bytes | None = PING) -> AsyncGene
         path = str(Path(folder) / "engine.sock")
         engine = FakeEngine(path, script, ping)
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.setblocking(False)
+            listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
             listener.bind(path)
             listener.listen(1000)
             async with anyio.create_task_group() as tasks:

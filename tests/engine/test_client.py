@@ -204,7 +204,7 @@ async def test_a_unary_call_without_an_answer_times_out_and_says_so(no_leaks: No
         for attempt, where in ((client.system.version, "GET .*/version"), (client.system.info, "GET .*/info")):
             with pytest.raises(TimeoutError, match=f"{where}: .*has not answered in time"):
                 await attempt()
-        with pytest.raises(TimeoutError, match="POST .*has not answered in time"):
+        with pytest.raises(TimeoutError, match=r"POST .*has not answered in time"):
             await client.containers.attach("x")
         assert "0 busy, 0 idle, 0 dedicated" in repr(client)
 
@@ -334,7 +334,9 @@ async def test_an_absent_engine_names_its_socket_and_what_to_do() -> None:
             await client.system.info()
         assert "unix:///nowhere/engine.sock" in str(caught.value)
         assert "start docker" in caught.value.advice
-        assert repr(client) == "<EngineClient <EngineTransport unix:///nowhere/engine.sock: 0 busy, 0 idle, 0 dedicated>>"
+        assert (
+            repr(client) == "<EngineClient <EngineTransport unix:///nowhere/engine.sock: 0 busy, 0 idle, 0 dedicated>>"
+        )
 
 
 async def test_an_engine_that_was_restarted_is_found_again() -> None:
@@ -352,8 +354,8 @@ async def test_an_engine_that_was_restarted_is_found_again() -> None:
 # ---------------------------------------------------------------- any other httpx transport
 
 
-def mocked(endpoint: EngineEndpoint | str = "unix:///fake.sock", **kwargs: float) -> EngineClient:
-    return EngineClient(endpoint, transport=httpx.AsyncHTTPTransport(), **kwargs)  # type: ignore[arg-type]  # pyright: ignore
+def mocked(endpoint: EngineEndpoint | str = "unix:///fake.sock") -> EngineClient:
+    return EngineClient(endpoint, transport=httpx.AsyncHTTPTransport())
 
 
 def add_ping(httpx_mock: HTTPXMock) -> None:

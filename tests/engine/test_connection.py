@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 
 import anyio
@@ -34,6 +34,12 @@ async def body_of(connection: Connection) -> bytes:
     return data
 
 
+async def ask(connection: Connection) -> bytes:
+    """Send a request and read the answer to its end."""
+    await connection.exchange(GET, b"")
+    return await body_of(connection)
+
+
 async def pieces(*items: bytes) -> AsyncIterator[bytes]:
     for item in items:
         yield item
@@ -55,7 +61,7 @@ class Endless:
 
 
 async def exchange(
-    peer_does: Callable[[Peer], Awaitable[None]], content: AsyncIterable[bytes], length: int | None = None
+    peer_does: Callable[[Peer], Coroutine[None, None, None]], content: AsyncIterable[bytes], length: int | None = None
 ) -> Connection:
     """Send a streamed body while the engine does something; return the connection as it is then."""
     connection, peer = make()
@@ -116,8 +122,7 @@ async def test_an_answer_cut_off_at_any_byte_raises(data: bytes) -> None:
         await peer.hang_up()
         expected = EngineProtocolError if at else EngineConnectionError
         with pytest.raises(expected) as caught:
-            await connection.exchange(GET, b"")
-            await body_of(connection)
+            await ask(connection)
         assert "unix:///fake" in str(caught.value) or at
         assert not connection.reusable
         await connection.aclose()

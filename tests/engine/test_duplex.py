@@ -15,8 +15,9 @@ from tests.engine.fake_engine import Peer, Request, answer, fake_engine
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
 
-SWITCH = b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-OLD = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+KIND = b"Content-Type: application/vnd.docker.raw-stream\r\n"
+SWITCH = b"HTTP/1.1 101 UPGRADED\r\n" + KIND + b"Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+OLD = b"HTTP/1.1 200 OK\r\n" + KIND + b"\r\n"
 
 both_ways = pytest.mark.parametrize("head", [SWITCH, OLD], ids=["101", "200"])
 

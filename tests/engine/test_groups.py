@@ -183,7 +183,7 @@ CALLS: list[tuple[Call, str, str, object, object]] = [
 @pytest.mark.parametrize(
     ("call", "method", "target", "body", "reply"), CALLS, ids=[f"{case[1]} {case[2]}" for case in CALLS]
 )
-async def test_a_call_sends_what_the_engine_expects(  # noqa: PLR0913 - a row of the table
+async def test_a_call_sends_what_the_engine_expects(  # noqa: PLR0913, PLR0917 - a row of the table
     httpx_mock: HTTPXMock, call: Call, method: str, target: str, body: object, reply: object
 ) -> None:
     httpx_mock.add_response(url="http://localhost/_ping", headers={"Api-Version": "1.41"})
@@ -271,7 +271,19 @@ BY_ID: dict[str, Callable[[EngineClient, str], Awaitable[object]]] = {
     "images.pull, tag": lambda c, i: anext(c.images.pull("r", i)),
 }
 REFUSED = ["", "  ", "\t\n", "\u2003", ".", "..", "\ud800", None, 5]
-HOSTILE = ["a/../../images/x", "x\r\nHost: y", "%2e%2e", "x?y#z", "x" * 10_240, "\0", "/", "é\u2028", "x y", "...", "\x7f"]
+HOSTILE = [
+    "a/../../images/x",
+    "x\r\nHost: y",
+    "%2e%2e",
+    "x?y#z",
+    "x" * 10_240,
+    "\0",
+    "/",
+    "é\u2028",
+    "x y",
+    "...",
+    "\x7f",
+]
 
 
 @pytest.mark.parametrize("call", BY_ID.values(), ids=BY_ID)
@@ -280,7 +292,7 @@ async def test_an_id_that_no_object_can_have_is_refused_before_any_request(
 ) -> None:
     async with fake_engine(answering(answer())) as engine, EngineClient(engine.endpoint) as client:
         for name in REFUSED:
-            with pytest.raises(InvalidValueError, match="give a name or an id"):
+            with pytest.raises(InvalidValueError, match="is not valid"):
                 await call(client, cast("str", name))
         assert engine.connections == 0
 
@@ -289,7 +301,10 @@ async def test_an_id_that_no_object_can_have_is_refused_before_any_request(
 async def test_a_hostile_id_is_one_encoded_word_on_the_wire(
     call: Callable[[EngineClient, str], Awaitable[object]],
 ) -> None:
-    async with fake_engine(answering(answer(status="404 Not Found"))) as engine, EngineClient(engine.endpoint) as client:
+    async with (
+        fake_engine(answering(answer(status="404 Not Found"))) as engine,
+        EngineClient(engine.endpoint) as client,
+    ):
         await client.info()
         for name in ["plain", *HOSTILE]:
             with contextlib.suppress(Exception):

@@ -1,5 +1,9 @@
 """ResponseParser: answers split anywhere, without a body, without an end, too large, and no HTTP at all."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +37,11 @@ def fed(*pieces: bytes, head_only: bool = False) -> ResponseParser:
     return parser
 
 
+def feed_all(parser: ResponseParser, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        parser.feed(piece)
+
+
 def facts(parser: ResponseParser) -> Facts:
     return parser.status, b"".join(parser.chunks), parser.complete, parser.keep_alive
 
@@ -49,7 +58,7 @@ def test_an_answer_is_the_same_however_it_is_split(data: bytes, expected: Facts)
 def test_chunks_come_out_as_they_went_in_at_any_splits(pieces: list[bytes], cuts: list[int]) -> None:
     data = chunked(*pieces)
     places = sorted({0, len(data), *(cut % len(data) for cut in cuts)})
-    parser = fed(*(data[a:b] for a, b in zip(places, places[1:], strict=False)))
+    parser = fed(*(data[a:b] for a, b in pairwise(places)))
     assert facts(parser) == (200, b"".join(pieces), True, True)
 
 
@@ -59,7 +68,7 @@ def test_an_answer_cut_off_at_any_byte_is_truncated(data: bytes) -> None:
         parser = fed(data[:at])
         if parser.complete:  # only the last line feed of chunked coding is missing
             continue
-        with pytest.raises(EngineProtocolError, match="truncated: the connection ended inside its (head|body)"):
+        with pytest.raises(EngineProtocolError, match=r"truncated: the connection ended inside its (head|body)"):
             parser.feed_eof()
 
 
@@ -137,11 +146,9 @@ def test_what_is_not_http_is_refused(data: bytes) -> None:
 @given(st.binary(min_size=1, max_size=300))
 def test_any_bytes_are_an_answer_or_a_protocol_error(data: bytes) -> None:
     parser = ResponseParser()
-    try:
+    with suppress(EngineProtocolError):
         parser.feed(data)
         parser.feed_eof()
-    except EngineProtocolError:
-        pass
 
 
 def large_head(size: int, *, field: str = "X") -> bytes:
@@ -155,25 +162,24 @@ def test_a_head_over_its_limit_is_refused_in_dribbles_and_in_one_piece(step: int
     data = large_head(MAX_HEAD + 50)
     parser = ResponseParser()
     with pytest.raises(EngineProtocolError, match="head of over 65536 bytes"):
-        for at in range(0, len(data), step):
-            parser.feed(data[at : at + step])
+        feed_all(parser, (data[at : at + step] for at in range(0, len(data), step)))
+
+
+HEADERS = [b"X-%d: y\r\n" % number for number in range(100_000)]
 
 
 def test_a_head_that_never_ends_is_refused() -> None:
-    parser = ResponseParser()
-    parser.feed(b"HTTP/1.1 200 OK\r\n")
+    parser = fed(b"HTTP/1.1 200 OK\r\n")
     with pytest.raises(EngineProtocolError, match="head of over"):
-        for number in range(100_000):
-            parser.feed(b"X-%d: y\r\n" % number)
+        feed_all(parser, HEADERS)
     with pytest.raises(EngineProtocolError, match="head of over"):
         fed(*[b"HTTP/1.1 100 Continue\r\n\r\n" * 100] * 100)
 
 
-def test_trailers_that_never_end_are_refused() -> None:
+def test_trailers_are_not_kept() -> None:
     parser = fed(chunked(b"x")[:-2])
-    with pytest.raises(EngineProtocolError):
-        for number in range(100_000):
-            parser.feed(b"X-%d: y\r\n" % number)
+    feed_all(parser, HEADERS)
+    assert parser.headers == [(b"Transfer-Encoding", b"chunked")]
 
 
 def test_a_reason_that_is_too_long_is_refused() -> None:
@@ -187,6 +193,10 @@ def test_a_head_up_to_its_limit_passes_with_any_amount_of_body_behind_it() -> No
     assert fed(large_head(MAX_HEAD)).head_complete
     body = b"x" * (3 * MAX_HEAD)
     assert fed(answer(body)).take() == body
+    body = b"x" * 90_000 + b"\r\n\r\n" + b"y" * 10_000
+    head = answer(body)[: -len(body)]
+    for at in range(len(head)):
+        assert fed(head[:at], head[at:] + body).take() == body, f"split at {at - len(head)}"
     data = answer(body, "X-Long: " + "v" * 60_000)
     assert fed(data[:60_000], data[60_000:]).take() == body
 
@@ -199,9 +209,7 @@ def test_a_request_head_is_written_as_it_is_given() -> None:
 @pytest.mark.parametrize("junk", [b"junk", b"\0", b"\r\n\r\nx", b"HTTP/9.9 what"])
 def test_junk_behind_an_answer_never_leaves_the_connection_in_use(junk: bytes) -> None:
     parser = fed(FIXED)
-    try:
+    with suppress(EngineProtocolError):
         parser.feed(junk)
-    except EngineProtocolError:
-        pass
     assert (parser.status, b"".join(parser.chunks)) == (200, b"hello")
     assert not parser.keep_alive

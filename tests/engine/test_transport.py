@@ -51,12 +51,21 @@ async def read(response: httpx.Response) -> bytes:
         await stream.aclose()
 
 
+async def read_politely(response: httpx.Response) -> None:
+    """Read a body and let other tasks run all along."""
+    async for _ in cast("httpx.AsyncByteStream", response.stream):
+        await anyio.lowlevel.checkpoint()
+
+
 async def close(response: httpx.Response) -> None:
     await cast("httpx.AsyncByteStream", response.stream).aclose()
 
 
-async def call(transport: EngineTransport, **kwargs: object) -> bytes:
-    return await read(await transport.handle_async_request(request(**kwargs)))  # type: ignore[arg-type]  # pyright: ignore
+async def call(
+    transport: EngineTransport, *, method: str = "GET", dedicated: bool = False, limit: float | None = 10
+) -> bytes:
+    asked = request(method, dedicated=dedicated, timeout=limit)
+    return await read(await transport.handle_async_request(asked))
 
 
 def state(transport: EngineTransport) -> tuple[int, int, int]:
@@ -147,7 +156,9 @@ async def test_httpx_own_client_works_on_the_transport() -> None:
     async with fake_engine(script) as engine:
         async with httpx.AsyncClient(transport=EngineTransport(engine.endpoint)) as client:
             assert (await client.post("http://localhost/a?b=c", content=b"hi")).json() == {"got": "hi"}
-            response = await client.post("http://localhost/", content=pieces(b"a", b"b"), headers={"Content-Length": "2"})
+            response = await client.post(
+                "http://localhost/", content=pieces(b"a", b"b"), headers={"Content-Length": "2"}
+            )
             assert response.json() == {"got": "ab"}
             async with client.stream("GET", "http://localhost/") as stream:
                 assert await stream.aread() == b'{"got":""}'
@@ -288,7 +299,7 @@ async def test_a_unary_call_is_bounded_before_the_head_and_inside_the_body(no_le
         async with fake_engine(script) as engine, no_leaks():
             transport = EngineTransport(engine.endpoint)
             with pytest.raises(TimeoutError):
-                await call(transport, timeout=0.03)
+                await call(transport, limit=0.03)
             assert state(transport) == (0, 0, 0)
             await transport.aclose()
 
@@ -303,7 +314,7 @@ async def test_an_engine_that_dribbles_is_bounded_all_the_same() -> None:
     async with fake_engine(script) as engine:
         transport = EngineTransport(engine.endpoint)
         with anyio.fail_after(5), pytest.raises(TimeoutError):
-            await call(transport, timeout=0.05)
+            await call(transport, limit=0.05)
         await transport.aclose()
 
 
@@ -318,8 +329,7 @@ async def test_an_engine_that_sends_without_end_is_bounded_all_the_same() -> Non
         response = await transport.handle_async_request(request(timeout=0.05))
         try:
             with anyio.move_on_after(3) as scope, pytest.raises(TimeoutError):
-                async for _ in cast("httpx.AsyncByteStream", response.stream):
-                    await anyio.lowlevel.checkpoint()
+                await read_politely(response)
         finally:
             await close(response)
         assert not scope.cancelled_caught
@@ -335,7 +345,7 @@ async def test_waiting_for_a_slot_does_not_count_against_the_engine() -> None:
         transport = EngineTransport(engine.endpoint, pool_size=1)
         async with anyio.create_task_group() as tasks:
             for _ in range(6):
-                tasks.start_soon(lambda: call(transport, timeout=0.2))
+                tasks.start_soon(lambda: call(transport, limit=0.2))
         await transport.aclose()
 
 
