@@ -8,13 +8,13 @@ import pytest
 
 from clab_runtime import (
     ContainerMount,
-    ContainerStatus,
     GenericContainer,
     GenericFilter,
+    HealthcheckConfig,
     InvalidValueError,
     PortBinding,
 )
-from tests.runtime.lab import Lab
+from tests.runtime.lab import Lab, until
 
 pytestmark = pytest.mark.anyio
 
@@ -127,4 +127,14 @@ async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
 async def test_health_is_what_the_check_says(lab: Lab) -> None:
     with pytest.raises(InvalidValueError, match="no health check"):
         await lab.runtime.is_healthy(await lab.up("none"))
-    assert await lab.runtime.get_container_status(f"clab-{lab.name}-none") is ContainerStatus.RUNNING
+    for short_name, command in {"well": "true", "ill": "false"}.items():
+        check = HealthcheckConfig(test=("CMD", command), interval=1, retries=1)
+        await lab.start(msgspec.structs.replace(lab.node(short_name), healthcheck=check))
+
+    async def both_checked() -> bool:
+        listed = await lab.runtime.list_containers([GenericFilter("label", "containerlab", "=", lab.name)])
+        return sum("healthy)" in container.status for container in listed) == 2
+
+    await until(both_checked)
+    assert await lab.runtime.is_healthy(f"clab-{lab.name}-well")
+    assert not await lab.runtime.is_healthy(f"clab-{lab.name}-ill")

@@ -20,13 +20,15 @@ from tests.runtime.lab import open_lab, within
 
 pytestmark = pytest.mark.anyio
 
+POLITE_SCRIPT = "trap 'exit 3' TERM; echo ready; while :; do sleep 1000 & wait $!; done"
+"""What an engine that comes back can stop at once."""
 TYPED = (EngineProtocolError, EngineConnectionError)
 
 
 async def test_an_engine_that_is_killed_ends_nothing_in_silence(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(docker_engine) as lab:
         runtime = lab.runtime
-        terminal, plain = await lab.polite(), await lab.plain("echo ready; sleep 100000")
+        terminal, plain = await lab.polite(), await lab.plain(POLITE_SCRIPT)
         started = await runtime.start_container(terminal, EndpointlessNode(lab.node()))
         errors: dict[str, Exception | None] = {}
         events = runtime.stream_events()
