@@ -17,6 +17,7 @@ MAX_HEAD = 64 * 1024
 
 _INTERIM = range(100, 200)
 _SWITCHING_PROTOCOLS = 101
+_HEAD_END = b"\r\n\r\n"
 _NEVER_A_BODY = (204, 304)
 
 
@@ -35,6 +36,7 @@ class ResponseParser:
         "_begun",
         "_head_only",
         "_head_size",
+        "_head_tail",
         "_keep_alive",
         "_parser",
         "chunks",
@@ -59,6 +61,7 @@ class ResponseParser:
         self.on_body = self.chunks.append  # llhttp calls it for every piece: no Python frame in between
         self._head_only = head_only
         self._head_size = 0
+        self._head_tail = b""
         self._begun = False
         self._keep_alive = False
         self._parser = httptools.HttpResponseParser(self)
@@ -140,12 +143,13 @@ class ResponseParser:
 
     def _check_head(self, data: bytes) -> None:
         """Hold the head to its limit, and an answer to HEAD to having no body."""
-        self._head_size += len(data)
+        if self.head_complete:  # its end may lie across two reads
+            self._head_size += (self._head_tail + data).find(_HEAD_END) - len(self._head_tail) + len(_HEAD_END)
+        else:
+            self._head_size += len(data)
+            self._head_tail = (self._head_tail + data)[1 - len(_HEAD_END) :]
         if self._head_size > MAX_HEAD:
-            if self.head_complete:  # then some of it is the body's
-                self._head_size -= len(data) - data.find(b"\r\n\r\n")
-            if self._head_size > MAX_HEAD:
-                raise EngineProtocolError(f"the engine's answer has a head of over {MAX_HEAD} bytes")
+            raise EngineProtocolError(f"the engine's answer has a head of over {MAX_HEAD} bytes")
         if self._head_only and self.chunks:
             self.chunks.clear()
             self.surplus = True

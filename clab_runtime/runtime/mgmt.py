@@ -29,7 +29,7 @@ OWN_NETWORK = "clab"
 DEFAULT_BRIDGE_NETWORK = "bridge"
 DEFAULT_MTU = 1500
 RETRIES = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds to wait while an engine still counts a container just deleted."""
+"""Seconds to wait while an engine still counts a container just deleted, or does not list a network just made."""
 
 
 async def find_network(engine: EngineClient, name: str) -> schema.Network | None:
@@ -67,14 +67,26 @@ async def create_or_find(engine: EngineClient, mgmt: MgmtNet, engine_version: st
         created = await complete_or_undo(
             lambda: engine.networks.create(request), lambda made: engine.networks.remove(made.id)
         )
-    except EngineError as exc:
-        if network := await find_network(engine, mgmt.network):
-            return network  # somebody else was faster: the name is taken, or the subnet is
-        raise (await _overlap(engine, request) or exc) from exc
+    except (ConflictError, ForbiddenError) as exc:
+        return await _faster_one(engine, request, exc)
     await _withdraw_second(engine, mgmt.network, created.id)
     if network := await find_network(engine, mgmt.network):
         return network
     raise ContainerRuntimeError(f"network {mgmt.network!r} was created and is gone again; somebody else deletes it")
+
+
+async def _faster_one(engine: EngineClient, request: schema.NetworkCreate, error: EngineError) -> schema.Network:
+    """Return the network of another lab that was faster: it has the name, or for a moment just the subnet.
+
+    Raises SubnetOverlapError if it is a network of another name that has the subnet, else the engine's own error.
+    """
+    for delay in RETRIES:
+        if network := await find_network(engine, request.name):
+            return network
+        if overlap := await _overlap(engine, request):
+            raise overlap from error
+        await anyio.sleep(delay)
+    raise error
 
 
 async def _withdraw_second(engine: EngineClient, name: str, created: str) -> None:
