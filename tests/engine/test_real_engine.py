@@ -30,7 +30,7 @@ from clab_runtime.errors import (
 from tests.conftest import NoLeaks
 from tests.engines import Engine
 
-pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
+pytestmark = pytest.mark.anyio
 
 IMAGE = "busybox:latest"
 # It ends at once on TERM; Podman takes the whole stop time even for a forced removal of what does not.
