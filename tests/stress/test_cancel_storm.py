@@ -30,7 +30,7 @@ async def test_calls_that_are_cancelled_at_any_moment_leave_the_pool_whole(
     async with no_leaks(), EngineClient(docker_engine.endpoint) as client:
 
         async def one(*, natively: bool) -> None:
-            seconds = moments.uniform(0, LONGEST)
+            seconds = LONGEST * moments.random() ** 3  # most of them early: a call takes half a millisecond
             was_cancelled = await cancelled(client.system.ping, lambda: anyio.sleep(seconds), natively=natively)
             outcomes[was_cancelled] += 1
 
@@ -57,7 +57,7 @@ async def test_calls_that_are_cancelled_at_any_moment_leave_the_pool_whole(
         assert ": 0 busy" in repr(client)
 
     assert sum(outcomes.values()) == CALLS
-    assert outcomes[True] > CALLS / 10
+    assert outcomes[True] > CALLS / 20
     assert outcomes[False] > 0
     with capsys.disabled():
         print(  # noqa: T201 - the figures are to be seen
