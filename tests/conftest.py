@@ -31,6 +31,8 @@ IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 Left: TypeAlias = dict[str, set[str]]
 NoLeaks: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
+interrupted: list[bool] = []
+
 SETTLE = 5.0
 """Seconds that an engine, or the event loop, gets to finish what goes on behind a call's back."""
 
@@ -40,6 +42,11 @@ SETTLE = 5.0
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "uvloop: runs on asyncio with uvloop, too")
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Note it: a test that was interrupted need not have cleaned up."""
+    interrupted.append(True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -153,6 +160,8 @@ def _left_as_found(engine: Engine) -> Generator[Engine]:
     """Lend an engine, and fail the test that leaves anything in it; what it left is removed for the next one."""
     before = _contents(engine)
     yield engine
+    if interrupted:
+        return
     if not answers(engine):
         start(engine)
         pytest.fail(f"the test has left {engine.name} stopped")
