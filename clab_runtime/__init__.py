@@ -1,14 +1,16 @@
 """Network labs on Docker, from async Python: containerlab's container runtime interface.
 
-async with open_runtime("docker", mgmt=MgmtNet(network="clab", ipv4_subnet="172.20.20.0/24")) as runtime:
-await runtime.create_net()
-await runtime.pull_image("alpine:3")
-node = NodeConfig(short_name="r1", long_name="clab-demo-r1", image="alpine:3")
-started = await runtime.start_container(await runtime.create_container(node), EndpointlessNode(node))
-await started.wait_running()
-print((await runtime.exec("clab-demo-r1", ExecCmd("ip -br addr"))).stdout_text)
-await runtime.delete_container("clab-demo-r1")
-await runtime.delete_net()
+One node, from nothing to nothing:
+
+    async with open_runtime("docker", mgmt=MgmtNet(network="clab", ipv4_subnet="172.20.20.0/24")) as runtime:
+        await runtime.create_net()
+        await runtime.pull_image("alpine:3")
+        node = NodeConfig(short_name="r1", long_name="clab-demo-r1", image="alpine:3")
+        started = await runtime.start_container(await runtime.create_container(node), EndpointlessNode(node))
+        await started.wait_running()
+        print((await runtime.exec("clab-demo-r1", ExecCmd("ip -br addr"))).stdout_text)
+        await runtime.delete_container("clab-demo-r1")
+        await runtime.delete_net()
 """
 
 from clab_runtime.errors import (

@@ -28,6 +28,9 @@ BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
 ENGINE_NAMES = os.environ.get("ENGINES", "docker-20.10 podman-4.3").split()
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
+PREDEFINED = {"bridge", "host", "none"}
+"""Networks that an engine makes by itself, anew when it starts."""
+
 Left: TypeAlias = dict[str, set[str]]
 NoLeaks: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -58,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for fixture, kind in (("engine", ""), ("docker_engine", "docker-"), ("podman_engine", "podman-")):
         if fixture in metafunc.fixturenames:
             names = [name for name in ENGINE_NAMES if name.startswith(kind)]
-            metafunc.parametrize(fixture, names, indirect=True, scope="session")
+            metafunc.parametrize(fixture, names, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +188,7 @@ def _contents(engine: Engine) -> Left:
     images = call_json(engine.socket, "GET", "/v1.41/images/json")
     return {
         "containers": {item["Id"] for item in containers},
-        "networks": {item["Id"] for item in networks},
+        "networks": {item["Id"] for item in networks if item["Name"] not in PREDEFINED},
         "volumes": {item["Name"] for item in volumes or ()},
         "images": {tag for item in images for tag in item["RepoTags"] or [item["Id"]]},
     }

@@ -102,8 +102,7 @@ def test_type_checkers_are_told_that_the_package_has_types() -> None:
 
 
 def test_the_example_at_the_top_runs_in_an_async_function() -> None:
-    example = (clab_runtime.__doc__ or "").partition("\n\n")[2]
-    body = "\n".join(f"    {line}" for line in example.splitlines())
+    body = "\n".join(line for line in (clab_runtime.__doc__ or "").splitlines() if line.startswith("    "))
     compile(f"async def main():\n{body}\n", "example", "exec")
 
 

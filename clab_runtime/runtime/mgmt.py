@@ -31,6 +31,9 @@ DEFAULT_MTU = 1500
 RETRIES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds to wait while an engine still counts a container just deleted, or does not list a network just made."""
 
+LISTING_TIME = 0.1
+"""Seconds from the date of a network to its being listed, at the most."""
+
 
 async def find_network(engine: EngineClient, name: str) -> schema.Network | None:
     """Return the network of that name, if there is one; GET /networks/{id}."""
@@ -92,8 +95,9 @@ async def _faster_one(engine: EngineClient, request: schema.NetworkCreate, error
 async def _withdraw_second(engine: EngineClient, name: str, created: str) -> None:
     """Remove the network just created if another lab has made one of that name at the same moment, and was first.
 
-    Docker 20.10 promises no more than to look for a duplicate before it creates.
+    Docker 20.10 promises no more than to look for a duplicate first, and dates a network before it lists it.
     """
+    await anyio.sleep(LISTING_TIME)
     networks = await _all_of_name(engine, name)
     if networks and networks[0].id != created:
         await _removed(engine, created)
