@@ -46,7 +46,7 @@ class Stream(Generic[T]):
         self._opened = False
         self._closed = False
         self._hurried = False
-        self._opening = anyio.CancelScope()
+        self._opening: anyio.CancelScope | None = None
 
     async def __aenter__(self) -> Self:
         await self._open()
@@ -74,14 +74,14 @@ class Stream(Generic[T]):
             return
         self._closed = True
         self._batch = iter(())
-        self._opening.cancel()
+        if self._opening is not None:
+            self._opening.cancel()
         await self._source.aclose()
 
     async def _open(self) -> None:
         """Open the source at the first use, unless the stream is closed before that is done."""
         if not (self._opened or self._closed):
-            self._opening = anyio.CancelScope()
-            with self._opening:
+            with anyio.CancelScope() as self._opening:
                 await self._source.open()
                 self._opened = True
             await self._drop_if_closed()

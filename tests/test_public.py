@@ -14,7 +14,7 @@ import pytest
 
 import clab_runtime
 from clab_runtime import engine
-from clab_runtime.engine import client
+from clab_runtime.engine import EngineClient, client
 
 MODULES = {"clab_runtime": clab_runtime, "clab_runtime.engine": engine}
 EVERY = [(module, name) for module in MODULES for name in MODULES[module].__all__]
@@ -111,3 +111,10 @@ def test_importing_the_package_loads_no_engine_and_no_third_event_loop() -> None
     code = f"import sys, clab_runtime; print([name for name in {names} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "[]"
+
+
+def test_runtimes_clients_and_streams_can_be_made_before_there_is_an_event_loop() -> None:
+    client = EngineClient("unix:///nowhere")
+    assert "0 busy" in repr(client)
+    assert repr(client.images.pull("busybox", "latest"))
+    assert "not initialised" in repr(clab_runtime.new_runtime("docker"))
