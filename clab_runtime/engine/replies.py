@@ -12,6 +12,7 @@ T = TypeVar("T")
 NOT_MODIFIED = 304
 """Already started, or already stopped: a success."""
 
+FIRST_ERROR = 400
 _FIRST_REDIRECT = 300
 
 
@@ -29,7 +30,8 @@ def is_error(status: int) -> bool:
 
 def error_from_reply(status: int, body: bytes, method: str, path: str) -> EngineError:
     """Make the typed error for a reply."""
-    return error_from_status(status, _message(body) or "(the engine gave no reason)", method, path)
+    unsaid = "(the engine gave no reason)" if status >= FIRST_ERROR else "(a redirect: the engine took a name for a path)"
+    return error_from_status(status, _message(body) or unsaid, method, path)
 
 
 def _message(body: bytes) -> str:
