@@ -12,8 +12,8 @@ T = TypeVar("T")
 NOT_MODIFIED = 304
 """Already started, or already stopped: a success."""
 
-FIRST_ERROR = 400
 _FIRST_REDIRECT = 300
+_FIRST_ERROR = 400
 
 
 class _ErrorBody(msgspec.Struct):
@@ -30,7 +30,7 @@ def is_error(status: int) -> bool:
 
 def error_from_reply(status: int, body: bytes, method: str, path: str) -> EngineError:
     """Make the typed error for a reply."""
-    unsaid = "(the engine gave no reason)" if status >= FIRST_ERROR else "(a redirect: the engine took a name for a path)"
+    unsaid = "the engine took a name for a path" if status < _FIRST_ERROR else "(the engine gave no reason)"
     return error_from_status(status, _message(body) or unsaid, method, path)
 
 
