@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
+import msgspec
+
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.tasks import run_all
@@ -21,12 +23,31 @@ async def list_all(
     """List the containers that all filters let pass; one that vanishes meanwhile is left out."""
     summaries = await engine.containers.list(filters=_engine_filters(filters))
     wanted = [summary for summary in summaries if all(_passes(summary, condition) for condition in filters)]
-    pids = await _pids(engine, [summary.id for summary in wanted if summary.state in _HAS_PROCESS])
+    looked_at = await _inspect(engine, [summary.id for summary in wanted if summary.state in _HAS_PROCESS])
     return [
-        container_from_summary(summary, pid=pids.get(summary.id, 0), mgmt_network=mgmt_network)
+        _translated(summary, looked_at.get(summary.id), mgmt_network)
         for summary in wanted
-        if summary.state not in _HAS_PROCESS or summary.id in pids
+        if summary.state not in _HAS_PROCESS or summary.id in looked_at
     ]
+
+
+def _translated(
+    summary: schema.ContainerSummary, inspect: schema.ContainerInspect | None, mgmt_network: str
+) -> GenericContainer:
+    """Make the model of a container, with its process's number if it was looked at."""
+    if inspect is None:
+        return container_from_summary(summary, pid=0, mgmt_network=mgmt_network)
+    return container_from_summary(_current(summary, inspect), pid=inspect.state.pid, mgmt_network=mgmt_network)
+
+
+def _current(summary: schema.ContainerSummary, inspect: schema.ContainerInspect) -> schema.ContainerSummary:
+    """Return the summary of a container as it is by now: Docker's list lags a moment behind an exit."""
+    state = inspect.state
+    if state.status == summary.state:
+        return summary
+    status = f"Exited ({state.exit_code})" if state.status == "exited" else state.status.capitalize()
+    networks = schema.SummaryNetworkSettings(networks=inspect.network_settings.networks)
+    return msgspec.structs.replace(summary, state=state.status, status=status, network_settings=networks)
 
 
 def _engine_filters(filters: Sequence[GenericFilter]) -> dict[str, list[str]]:
@@ -52,13 +73,13 @@ def _passes(summary: schema.ContainerSummary, condition: GenericFilter) -> bool:
     return (labels.get(condition.field) == condition.match) is (condition.operator == "=")
 
 
-async def _pids(engine: EngineClient, containers: Sequence[str]) -> dict[str, int]:
-    """Ask for the containers' process numbers, as many at once as the client's pool allows."""
-    pids: dict[str, int] = {}
+async def _inspect(engine: EngineClient, containers: Sequence[str]) -> dict[str, schema.ContainerInspect]:
+    """Look at containers, as many at once as the client's pool allows; those that have vanished are left out."""
+    found: dict[str, schema.ContainerInspect] = {}
 
-    async def ask(container: str) -> None:
+    async def look(container: str) -> None:
         with suppress(NotFoundError):
-            pids[container] = (await engine.containers.inspect(container)).state.pid
+            found[container] = await engine.containers.inspect(container)
 
-    await run_all(partial(ask, container) for container in containers)
-    return pids
+    await run_all(partial(look, container) for container in containers)
+    return found

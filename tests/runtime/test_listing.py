@@ -29,12 +29,19 @@ async def test_one_that_vanishes_before_it_is_looked_at_is_left_out() -> None:
         elif f"{1:064}" in request.target:
             await peer.send(answer(b'{"message":"gone"}', status="404 Not Found"))
         else:
-            await peer.send(answer(b'{"Id":"x","State":{"Pid":7}}'))
+            await peer.send(answer(b'{"Id":"x","State":{"Status":"running","Pid":7}}'))
 
     async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
         found = await list_all(client, [], "lab")
     assert [(container.names, container.pid) for container in found] == [(("r0",), 7), (("r2",), 0)]
     assert len(fake.requests) == 3, "one that does not run is not looked at"
+
+
+async def test_one_that_has_ended_since_the_list_was_made_is_told_as_it_is() -> None:
+    inspect = answer(b'{"Id":"x","State":{"Status":"exited","Pid":0,"ExitCode":7},"NetworkSettings":{"Networks":null}}')
+    async with fake_engine(answering(summaries("running"), inspect)) as fake, EngineClient(fake.endpoint) as client:
+        (found,) = await list_all(client, [], "lab")
+    assert (found.state, found.status, found.pid) == ("exited", "Exited (7)", 0)
 
 
 async def test_an_engine_that_fails_on_the_way_fails_the_list() -> None:
