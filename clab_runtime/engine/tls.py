@@ -13,6 +13,9 @@ from anyio.streams.tls import TLSStream
 from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles
 from clab_runtime.errors import EngineConnectionError, UnsupportedOperationError
 
+_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""How some versions of Python's ssl report what is an end of the stream to others."""
+
 _CHECK_TLS = "does the engine speak TLS on this port? Check the address and the certificates (DOCKER_CERT_PATH)"
 _CHECK_CA = "name the authority that signed the engine's certificate as ca.pem, and the host as the certificate does"
 _CHECK_CERT = "give a client certificate that the engine accepts: cert.pem and key.pem (DOCKER_CERT_PATH)"
@@ -124,7 +127,7 @@ def _explain(error: Exception) -> tuple[str, str]:
     """Name problem and remedy of a handshake that failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS: the engine's certificate is not trusted: {error.verify_message}", _CHECK_CA
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not isinstance(error, _HUNG_UP):
         return f"TLS: {_reason(error)}", _CHECK_TLS
     return "TLS: the engine closed the connection during the handshake", _CHECK_TLS
 
