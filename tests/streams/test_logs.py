@@ -1,10 +1,11 @@
 """A log's lines out of bytes that are split anywhere, and its source on an engine that plays scripts."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from struct import pack
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clab_runtime import EngineProtocolError, EngineStreamError, LogLine, Stream, StreamName
@@ -32,6 +33,14 @@ def split(data: bytes, at: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in pairwise(cuts)]
 
 
+def split_anywhere(test: Callable[[list[int]], None]) -> Callable[..., None]:
+    """Split at every byte, at every single place of the first 200, and wherever hypothesis thinks of."""
+    tried: Callable[..., None] = given(st.lists(st.integers(0, 1000)))(test)
+    for cuts in (list(range(200)), *([cut] for cut in range(200))):
+        tried = example(cuts)(tried)
+    return tried
+
+
 def out(data: bytes, timestamp: str | None = None) -> LogLine:
     return LogLine(StreamName.STDOUT, data, timestamp)
 
@@ -53,12 +62,12 @@ LINES = [
 ]
 
 
-@given(st.lists(st.integers(0, 1000)))
+@split_anywhere
 def test_frames_are_cut_into_lines_wherever_they_are_split(cuts: list[int]) -> None:
     assert fed(MultiplexedLines(timestamps=False), *split(FRAMES, cuts)) == LINES
 
 
-@given(st.lists(st.integers(0, 1000)))
+@split_anywhere
 def test_every_frame_has_its_timestamp_and_a_line_has_its_first_ones(cuts: list[int]) -> None:
     data = (
         frame(f"{FIRST} ".encode() + b"x" * 5)
@@ -91,7 +100,7 @@ def test_the_engines_own_error_inside_a_log_is_raised_with_its_words() -> None:
 # ---------------------------------------------------------------- terminals
 
 
-@given(st.lists(st.integers(0, 1000)))
+@split_anywhere
 def test_a_terminals_output_is_cut_into_lines_wherever_it_is_split(cuts: list[int]) -> None:
     data = b"one\r\n\r\na\rb\r\ntwo\nlast"
     lines = [b"one", b"", b"a\rb", b"two", b"last"]
