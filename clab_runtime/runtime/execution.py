@@ -12,7 +12,7 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.framing import STDERR, FrameDecoder
-from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError
+from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError, InvalidValueError
 from clab_runtime.models import ExecCmd, ExecResult
 from clab_runtime.runtime.shielding import complete_or_undo, shielded
 
@@ -32,7 +32,7 @@ _FIRST_DELAY, _LAST_DELAY = 0.01, 0.5
 
 async def execute(engine: EngineClient, container: str, command: ExecCmd) -> ExecResult:
     """Run a command and wait for its end; cancelled, kill it where that is possible."""
-    request = schema.ExecCreate(cmd=command.argv, user=ROOT, attach_stdout=True, attach_stderr=True)
+    request = schema.ExecCreate(cmd=_argv(command), user=ROOT, attach_stdout=True, attach_stderr=True)
     exec_id = await engine.execs.create(container, request)
 
     async def abandon(duplex: Duplex) -> None:
@@ -54,8 +54,15 @@ async def execute(engine: EngineClient, container: str, command: ExecCmd) -> Exe
 
 async def execute_detached(engine: EngineClient, container: str, command: ExecCmd) -> None:
     """Start a command and leave it alone."""
-    exec_id = await engine.execs.create(container, schema.ExecCreate(cmd=command.argv, user=ROOT))
+    exec_id = await engine.execs.create(container, schema.ExecCreate(cmd=_argv(command), user=ROOT))
     await engine.execs.start_detached(exec_id)
+
+
+def _argv(command: ExecCmd) -> tuple[str, ...]:
+    """Return the command's words; a bare string is what people give by mistake."""
+    if not hasattr(command, "argv"):
+        raise InvalidValueError("command", command, "wrap it: ExecCmd('ls -l') or ExecCmd(['ls', '-l'])")
+    return command.argv
 
 
 async def _output(duplex: Duplex) -> tuple[bytes, bytes]:

@@ -6,14 +6,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from struct import pack
+from typing import cast
 
 import pytest
 
-from clab_runtime import EngineProtocolError, ExecCmd, ExecResult
+from clab_runtime import EngineProtocolError, ExecCmd, ExecResult, InvalidValueError
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime import execution
 from clab_runtime.runtime.execution import _kill as kill_process  # pyright: ignore[reportPrivateUsage]
-from clab_runtime.runtime.execution import execute
+from clab_runtime.runtime.execution import execute, execute_detached
 from tests.conftest import NoLeaks
 from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
 from tests.runtime.lab import cancelled, until
@@ -83,6 +84,13 @@ async def test_a_code_that_never_comes_is_an_error_and_no_success(
     monkeypatch.setattr(execution, "EXIT_CODE_TIME", 0.1)
     with pytest.raises(EngineProtocolError, match="no exit code"):
         await run(executing(b"", state))
+
+
+async def test_a_bare_string_is_refused_before_any_request_with_words_that_help() -> None:
+    client = EngineClient("unix:///nowhere")
+    for run in (execute, execute_detached):
+        with pytest.raises(InvalidValueError, match=r"wrap it: ExecCmd\("):
+            await run(client, "r1", cast("ExecCmd", "ls -l"))
 
 
 async def test_output_that_breaks_off_inside_a_frame_is_an_error() -> None:
