@@ -5,8 +5,10 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import wraps
+from inspect import iscoroutinefunction
 from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
@@ -40,6 +42,11 @@ SETTLE = 5.0
 """Seconds that an engine, or the event loop, gets to finish what goes on behind a call's back."""
 
 
+TEST_TIME = 90.0
+"""Seconds that an async test may take. It is then cancelled in its own event loop and fails; pytest-timeout, which ends
+the whole run, is for what holds out against that."""
+
+
 # ---------------------------------------------------------------- event loops
 
 
@@ -62,6 +69,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if fixture in metafunc.fixturenames:
             names = [name for name in ENGINE_NAMES if name.startswith(kind)]
             metafunc.parametrize(fixture, names, indirect=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Give an async test a limit; one that is stopped from outside of its event loop would leave the loop stuck."""
+    test = pyfuncitem.obj
+    if iscoroutinefunction(test):
+        pyfuncitem.obj = _limited(test)
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = test
+
+
+def _limited(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @wraps(test)
+    async def run(**arguments: object) -> None:
+        with anyio.fail_after(TEST_TIME):
+            await test(**arguments)
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.version import APIVersion, EngineInfo
 from clab_runtime.errors import (
-    ConflictError,
     ContainerRuntimeError,
     InvalidValueError,
     NotFoundError,
@@ -44,6 +43,7 @@ from clab_runtime.runtime.faults import START_FAULTS, ride_out
 from clab_runtime.runtime.listing import list_all
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.pulling import pull
+from clab_runtime.runtime.removal import remove
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
@@ -59,7 +59,6 @@ CREATES_AT_ONCE = 20
 
 HEALTHY = "healthy"
 _STOP_SIGNAL_SINCE = APIVersion(1, 42)
-_REMOVAL_IN_PROGRESS = "is already in progress"
 
 
 class DockerRuntime(ContainerRuntime):
@@ -193,22 +192,10 @@ class DockerRuntime(ContainerRuntime):
         await self._engine.containers.unpause(container)
 
     async def delete_container(self, container: str) -> None:
-        containers = self._engine.containers
-        try:
+        with suppress(NotFoundError):
             if self._config.graceful_shutdown:
                 await self.stop_container(container)
-            await containers.remove(container, force=True, volumes=True)
-        except NotFoundError:
-            pass
-        except ConflictError as exc:
-            if _REMOVAL_IN_PROGRESS not in exc.message:
-                raise
-            await self._wait_removed(container)
-
-    async def _wait_removed(self, container: str) -> None:
-        """Wait for a removal that somebody else has begun."""
-        with suppress(NotFoundError):
-            await self._engine.containers.wait(container, "removed")
+            await remove(self._engine, container, self._timeout)
 
     # ------------------------------------------------------------ looking at containers
 

@@ -14,6 +14,7 @@ from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.framing import STDERR, FrameDecoder
 from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError, InvalidValueError
 from clab_runtime.models import ExecCmd, ExecResult
+from clab_runtime.runtime.backoff import FIRST_DELAY, growing_delays
 from clab_runtime.runtime.shielding import complete_or_undo, shielded
 
 logger = logging.getLogger("clab_runtime")
@@ -26,8 +27,6 @@ EXIT_CODE_TIME = 10.0
 
 ENDING_TIME = 5.0
 """Seconds that ending an abandoned command may take."""
-
-_FIRST_DELAY, _LAST_DELAY = 0.01, 0.5
 
 
 async def execute(engine: EngineClient, container: str, command: ExecCmd) -> ExecResult:
@@ -80,14 +79,12 @@ async def _output(duplex: Duplex) -> tuple[bytes, bytes]:
 
 async def _exit_code(engine: EngineClient, exec_id: str, command: ExecCmd) -> int:
     """Ask until the command has ended and its exit code is known: engines tell it a moment after the output's end."""
-    delay = _FIRST_DELAY
     with anyio.move_on_after(EXIT_CODE_TIME):
-        while True:
+        for delay in growing_delays():
             state = await engine.execs.inspect(exec_id)
             if not state.running and state.exit_code is not None:
                 return state.exit_code
             await anyio.sleep(delay)
-            delay = min(2 * delay, _LAST_DELAY)
     raise EngineProtocolError(
         f"the output of {command} has ended, but the engine has no exit code for it after {EXIT_CODE_TIME:g} s"
     )
@@ -114,7 +111,7 @@ async def _killed(engine: EngineClient, exec_id: str) -> bool:
             return _kill(state.pid, state.container_id)
         if not state.running and state.exit_code is not None:
             return True
-        await anyio.sleep(_FIRST_DELAY)
+        await anyio.sleep(FIRST_DELAY)
 
 
 def _kill(pid: int, container_id: str) -> bool:

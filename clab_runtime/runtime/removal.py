@@ -1,0 +1,27 @@
+"""Removing a container that others may be removing, too."""
+
+import anyio
+
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.errors import ConflictError, WaitTimeoutError
+from clab_runtime.runtime.backoff import growing_delays
+
+_IN_PROGRESS = "is already in progress"
+
+
+async def remove(engine: EngineClient, container: str, seconds: float) -> None:
+    """Remove a container by force, with its volumes, and return when it is gone; DELETE /containers/{id}.
+
+    While a removal that somebody else has begun goes on, the engine refuses another: ask again, since to wait for the
+    state `removed` would be to wait for ever whenever it is reached between the refusal and the waiting. Raises
+    WaitTimeoutError when it still goes on after `seconds`, and NotFoundError when there is no such container.
+    """
+    with anyio.move_on_after(seconds):
+        for delay in growing_delays():
+            try:
+                return await engine.containers.remove(container, force=True, volumes=True)
+            except ConflictError as exc:
+                if _IN_PROGRESS not in exc.message:
+                    raise
+            await anyio.sleep(delay)
+    raise WaitTimeoutError(f"container {container!r} is still being removed after {seconds:g} s")
