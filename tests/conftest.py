@@ -50,10 +50,6 @@ the whole run, is for what holds out against that."""
 # ---------------------------------------------------------------- event loops
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "uvloop: runs on asyncio with uvloop, too")
-
-
 def pytest_keyboard_interrupt() -> None:
     """Note it: a test that was interrupted need not have cleaned up."""
     interrupted.append(True)
