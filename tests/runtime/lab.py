@@ -26,6 +26,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
 from tests.engines import Engine
 
@@ -118,6 +119,12 @@ class Lab:
         for network in await self.client.networks.list():
             if network.name.startswith(self.name):
                 await self.client.networks.remove(network.id)
+        self.unlink()
+
+    def unlink(self) -> None:
+        """Remove the links of containers that were removed past the code under test."""
+        for link in netns.DIRECTORY.glob(labels.container_name(self.name, "*")):
+            link.unlink()
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):
