@@ -69,7 +69,7 @@ def _netlink() -> Generator[_Netlink]:
     try:
         with pyroute2.IPRoute() as netlink:
             yield cast("_Netlink", netlink)
-    except (pyroute2.NetlinkError, OSError) as exc:
+    except Exception as exc:  # the library's errors have no class in common
         raise HostError(f"netlink: {exc}") from exc
 
 

@@ -69,11 +69,11 @@ class HostSide:
             sysctls.restore(self._rp_filters)
 
     async def _pass_lldp(self, bridge: str) -> None:
-        """Set the bit in the mask, and note what was there."""
+        """Note the mask, and set the bit in it."""
         found = await netlink.read_bridge(bridge)
         if found and not found.group_fwd_mask & LLDP_MASK:
-            await netlink.set_group_fwd_mask(bridge, found.group_fwd_mask | LLDP_MASK)
             self._masks[bridge] = found.group_fwd_mask
+            await netlink.set_group_fwd_mask(bridge, found.group_fwd_mask | LLDP_MASK)
 
     async def _restore_mask(self, bridge: str) -> None:
         """Set the mask back, if it was set here and is as it was set."""

@@ -11,7 +11,6 @@ import msgspec
 
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
-from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.version import APIVersion, EngineInfo
 from clab_runtime.errors import (
     ContainerRuntimeError,
@@ -125,18 +124,11 @@ class DockerRuntime(ContainerRuntime):
         engine = EngineClient(self._endpoint, timeout=self._timeout)
         self._client = engine
         await engine.info()
-        await run_all((self._learn_data_root, self._learn_network))
-
-    async def _learn_data_root(self) -> None:
-        """Ask for what get_cooc_bind_mounts, which is no coroutine, has to know."""
-        self._data_root = await cooc.data_root(self._engine)
-
-    async def _learn_network(self) -> None:
-        """Fill in what the management network's settings leave to the engine."""
+        self._data_root = await cooc.data_root(engine)  # for get_cooc_bind_mounts, which is no coroutine
         if not self._mgmt.mtu:
-            mtu = await mgmt.detect_mtu(self._engine, self._mgmt.network)
+            mtu = await mgmt.detect_mtu(engine, self._mgmt.network)
             self._mgmt = msgspec.structs.replace(self._mgmt, mtu=mtu)
-        if not self._mgmt.bridge and (network := await mgmt.find_network(self._engine, self._mgmt.network)):
+        if not self._mgmt.bridge and (network := await mgmt.find_network(engine, self._mgmt.network)):
             bridge = mgmt_from_network(self._mgmt, network).bridge
             self._mgmt = msgspec.structs.replace(self._mgmt, bridge=bridge)
 

@@ -113,7 +113,11 @@ def tools(engine: Engine, directory: Path, *, with_nft: bool = True) -> Path:
     """Make the engine's own firewall tools runnable from outside; without nft there is one that fails."""
     for name in ("nft", "iptables", "ip6tables"):
         words = " ".join(enter_command(engine, inside=True))
-        command = f'exec {words} /usr/sbin/{name} "$@"' if with_nft or name != "nft" else "echo no JSON in this nft >&2; exit 1"
+        command = (
+            f'exec {words} /usr/sbin/{name} "$@"'
+            if with_nft or name != "nft"
+            else "echo no JSON in this nft >&2; exit 1"
+        )
         (directory / name).write_text(f"#!/bin/sh\n{command}\n")
         (directory / name).chmod(0o755)
     return directory

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 from collections.abc import Generator
 from contextlib import contextmanager
 from ipaddress import ip_network
@@ -11,8 +12,9 @@ import anyio
 import msgspec
 import pytest
 
-from clab_runtime import ContainerStatus, MgmtNet
+from clab_runtime import ContainerStatus, MgmtNet, with_mgmt_net
 from clab_runtime.engine import schema
+from clab_runtime.runtime.docker import DockerRuntime
 from tests.engines import Engine
 from tests.runtime.engine_netns import (
     COMMENT,
@@ -26,12 +28,23 @@ from tests.runtime.engine_netns import (
     run,
     tools,
 )
-from tests.runtime.lab import Lab, mgmt_net
+from tests.runtime.lab import Lab, mgmt_net, over_tcp
 
 pytestmark = pytest.mark.anyio
 
 LLDP = 16384
 ROUNDS = 4
+
+
+@pytest.fixture(autouse=True)
+def no_rules_left(docker_engine: Engine) -> Generator[None]:
+    """Fail the test that leaves rules; they are removed for the next one."""
+    yield
+    left = {tool: rules(docker_engine, tool) for tool in ("iptables", "ip6tables")}
+    for tool, lines in left.items():
+        for line in lines:
+            run(docker_engine, tool, "-w", "-D", *shlex.split(line)[1:])
+    assert not any(left.values()), left
 
 
 @contextmanager
@@ -67,8 +80,8 @@ def named(lab: Lab, **words: object) -> MgmtNet:
 
 
 def ip6_rules_of(lab: Lab, bridge: str) -> set[str]:
-    """Tell which rules for IPv6 there are to be: Docker 20.10 leaves IPv6 alone."""
-    return set() if lab.engine.name == "docker-20.10" else accepting(bridge)
+    """Tell which rules for IPv6 there are to be: before Docker 27 it left IPv6 alone, and had no chain for it."""
+    return set() if lab.engine.version < "27" else accepting(bridge)
 
 
 # ---------------------------------------------------------------- set up and undone
@@ -182,6 +195,19 @@ async def test_a_bridge_that_is_elsewhere_is_a_warning_and_nothing_is_touched(
         assert rp_filters(lab.engine) == ["1", "1"]
     (record,) = caplog.records
     assert f"{lab.runtime.mgmt.bridge} is not in this process's network namespace" in record.getMessage()
+
+
+async def test_the_host_of_an_engine_that_may_be_elsewhere_is_left_alone(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with over_tcp(lab.engine) as address:
+        runtime = DockerRuntime(address)
+        await runtime.init(with_mgmt_net(lab.runtime.mgmt))
+        await runtime.create_net()
+        await runtime.delete_net()
+        await runtime.aclose()
+    (record,) = caplog.records
+    assert f"the engine at {address} may be on another one" in record.getMessage()
 
 
 # ---------------------------------------------------------------- a bridge that is there already
