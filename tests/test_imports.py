@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "engine.framing",
         "engine.http1",
         "engine.lazy",
+        "engine.pace",
         "engine.reference",
         "engine.schema",
         "engine.ssh",
