@@ -26,7 +26,7 @@ from tests.engines.lifecycle import enter_command
 from tests.engines.specs import RegistrySpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.engines.state import Engine

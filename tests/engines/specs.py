@@ -9,7 +9,7 @@ from tests.engines.errors import EngineSetupError
 
 Kind = Literal["docker", "podman"]
 
-# What every engine's tree has: the directory skeleton, a shell to look around with, and the tools both kinds of engine call.
+# What every engine's tree has: the directory skeleton, a shell to look around with, and the tools both kinds call.
 _COMMON = (
     "base-files",
     "bash",

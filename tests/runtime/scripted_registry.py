@@ -1,4 +1,4 @@
-"""A registry that stops in the middle of a layer, which a real one won't do on demand: HTTP in an engine's namespace."""
+"""A registry in an engine's namespace that stops in the middle of a layer, which a real one won't do on demand."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +13,8 @@ from tests.engines import Engine, linux
 from tests.engines.registry import MANIFEST, RegistryImage
 
 BYTES = "application/octet-stream"
+TLS = b"\x16"
+"""How a client begins that tries HTTPS first."""
 
 
 class ScriptedRegistry:
@@ -30,9 +32,13 @@ class ScriptedRegistry:
 
     async def serve(self, stream: UnixStream) -> None:
         """Answer until the engine hangs up."""
-        peer = Peer(stream)
         with suppress(EndOfStream, BrokenResourceError, ClosedResourceError):
             async with stream:
+                first = await stream.receive()
+                peer = Peer(stream, first)
+                if first.startswith(TLS):
+                    await peer.send(answer(status="400 Bad Request"))
+                    return
                 while True:
                     request = await peer.head()
                     await self._answer(peer, request.method, request.target)
