@@ -188,7 +188,7 @@ async def test_a_container_that_drives_the_engine_needs_its_containers_and_the_n
 
 @pytest.mark.parametrize("reply", [answer(b"{}"), answer(b"{}", status="403 Forbidden")], ids=["silent", "refused"])
 async def test_an_engine_that_does_not_say_keeps_its_data_in_the_usual_place(reply: bytes) -> None:
-    async with fake_engine(answering(reply)) as fake:
+    async with fake_engine(answering(answer()), info=reply) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
         await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
         await runtime.aclose()
