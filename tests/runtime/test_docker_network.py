@@ -176,8 +176,9 @@ async def test_a_subnet_that_is_taken_is_an_error_that_names_both_networks(lab: 
 async def test_an_ipv6_subnet_that_is_taken_is_an_error_too(lab: Lab) -> None:
     lab.runtime.with_mgmt_net(msgspec.structs.replace(lab.runtime.mgmt, ipv6_subnet="fd00:c1ab:1::/64"))
     await lab.runtime.create_net()
-    other = msgspec.structs.replace(mgmt_net(f"{lab.name}-other"), ipv6_subnet="fd00:c1ab:1::/80")
-    lab.runtime.with_mgmt_net(other)
+    lab.runtime.with_mgmt_net(
+        MgmtNet(network=f"{lab.name}-other", ipv4_subnet="172.31.251.0/24", ipv6_subnet="fd00:c1ab:1::/80")
+    )
     with pytest.raises(SubnetOverlapError) as caught:
         await lab.runtime.create_net()
     assert (caught.value.subnet, caught.value.other_subnet) == ("fd00:c1ab:1::/80", "fd00:c1ab:1::/64")
