@@ -12,7 +12,7 @@ import msgspec
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
-from clab_runtime.engine.version import APIVersion, EngineInfo
+from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import (
     ContainerRuntimeError,
     InvalidValueError,
@@ -46,6 +46,7 @@ from clab_runtime.runtime.listing import list_all
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.pulling import Pulls
 from clab_runtime.runtime.removal import remove
+from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
@@ -168,9 +169,9 @@ class DockerRuntime(ContainerRuntime):
 
     async def create_container(self, node: NodeConfig) -> str:
         engine = self._engine
-        info = await engine.info()
-        _refuse_later_features(node, info)
-        request = container_request(node, self._mgmt, info.api_version)
+        api = (await engine.info()).api_version
+        container_request(node, self._mgmt, api)  # refuses what is malformed before the engine is asked for others
+        request = container_request(await find_shared(engine, node), self._mgmt, api)
         async with self._creating:
             created = await complete_or_undo(
                 lambda: engine.containers.create(node.long_name, request),
@@ -299,12 +300,6 @@ async def _now(engine: EngineClient) -> str:
         return f"{time.time():.9f}"
     moment = datetime.fromisoformat((await engine.system.info()).system_time)
     return f"{moment.timestamp():.9f}"
-
-
-def _refuse_later_features(node: NodeConfig, info: EngineInfo) -> None:
-    """Refuse what would need to ask the engine first, rather than to do it by half."""
-    if node.network_mode.startswith("container:"):
-        raise UnsupportedOperationError(info.engine, info.version, "network-mode container:<node> yet")
 
 
 def _not_yet(feature: str) -> UnsupportedOperationError:
