@@ -26,6 +26,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
 from tests.engines import Engine
 
@@ -121,6 +122,12 @@ class Lab:
         for volume in await self.client.volumes.list():
             if volume.name.startswith(self.name):
                 await self.client.volumes.remove(volume.name)
+        self.unlink()
+
+    def unlink(self) -> None:
+        """Remove the links of containers that were removed past the code under test."""
+        for link in netns.DIRECTORY.glob(labels.container_name(self.name, "*")):
+            link.unlink()
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):
