@@ -21,6 +21,7 @@ from anyio.lowlevel import checkpoint
 from clab_runtime.engine.client import EngineClient
 from tests.engines import Engine, EngineSetupError, answers, down, start, up
 from tests.engines.http import call, call_json
+from tests.matrix import ENGINE, Matrix
 
 BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "asyncio": ("asyncio", {"use_uvloop": False}),
@@ -48,6 +49,11 @@ the whole run, is for what holds out against that."""
 
 
 # ---------------------------------------------------------------- event loops
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the README's table made of what the tests prove."""
+    config.pluginmanager.register(Matrix(), "matrix")
 
 
 def pytest_keyboard_interrupt() -> None:
@@ -161,19 +167,19 @@ def engines() -> Generator[Engines]:
 @pytest.fixture
 def engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Each engine that ENGINES names; nothing of the test may be left in it."""
-    yield from _left_as_found(engines.get(request.param))
+    yield from _lent(request, engines)
 
 
 @pytest.fixture
 def docker_engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Each Docker engine that ENGINES names; nothing of the test may be left in it."""
-    yield from _left_as_found(engines.get(request.param))
+    yield from _lent(request, engines)
 
 
 @pytest.fixture
 def podman_engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Each Podman engine that ENGINES names; nothing of the test may be left in it."""
-    yield from _left_as_found(engines.get(request.param))
+    yield from _lent(request, engines)
 
 
 @pytest.fixture
@@ -181,6 +187,13 @@ async def client(engine: Engine) -> AsyncGenerator[EngineClient]:
     """A client of its own for the test's engine."""
     async with EngineClient(engine.endpoint) as client:
         yield client
+
+
+def _lent(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
+    """Lend the engine that the test is to run on, and have its report say which one that is."""
+    engine = engines.get(request.param)
+    request.node.user_properties.append((ENGINE, f"{engine.kind.capitalize()} {engine.version}"))
+    yield from _left_as_found(engine)
 
 
 def _left_as_found(engine: Engine) -> Generator[Engine]:

@@ -135,9 +135,9 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None) -> AsyncGenerator[Lab]:
-    """Open a lab on an engine."""
-    name = f"t{secrets.token_hex(3)}"
+async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name: str = "") -> AsyncGenerator[Lab]:
+    """Open a lab on an engine; without a name it gets one of its own."""
+    name = name or f"t{secrets.token_hex(3)}"
     runtime = DockerRuntime(engine.endpoint)
     async with EngineClient(engine.endpoint) as client:
         lab = Lab(engine, runtime, client, name)

@@ -65,6 +65,7 @@ NOT_YET: dict[str, Call] = {
 # ---------------------------------------------------------------- beginning
 
 
+@pytest.mark.proves("name", "config", "mgmt", "with_config", "with_mgmt_net", "with_keep_mgmt_net", "init")
 async def test_the_options_are_applied_and_kept(docker_engine: Engine) -> None:
     runtime = DockerRuntime(docker_engine.endpoint)
     config = RuntimeConfig(timeout=7, graceful_shutdown=True)
@@ -78,6 +79,7 @@ async def test_the_options_are_applied_and_kept(docker_engine: Engine) -> None:
         await runtime.aclose()
 
 
+@pytest.mark.proves("init", "mgmt")
 @pytest.mark.parametrize("network", ["clab", "another"])
 async def test_a_network_without_an_mtu_gets_one(docker_engine: Engine, network: str) -> None:
     runtime = DockerRuntime(docker_engine.endpoint)
@@ -86,6 +88,7 @@ async def test_a_network_without_an_mtu_gets_one(docker_engine: Engine, network:
     assert runtime.mgmt.mtu == 1500
 
 
+@pytest.mark.proves("init", "mgmt")
 async def test_the_bridge_of_a_network_that_exists_is_learnt(lab: Lab) -> None:
     await lab.runtime.create_net()
     other = DockerRuntime(lab.engine.endpoint)
@@ -103,6 +106,7 @@ async def test_a_bridge_that_was_given_is_kept(lab: Lab) -> None:
     assert other.mgmt.bridge == "mine"
 
 
+@pytest.mark.proves("init", "check_connection", "get_runtime_socket")
 async def test_open_runtime_finds_the_engine_as_the_docker_cli_does(
     docker_engine: Engine, monkeypatch: pytest.MonkeyPatch, no_leaks: NoLeaks
 ) -> None:
@@ -132,6 +136,7 @@ async def test_an_engine_that_is_too_old_is_refused_by_its_version(no_leaks: NoL
         await runtime.aclose()
 
 
+@pytest.mark.proves("init", "aclose")
 async def test_a_runtime_may_be_initialised_again(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks():
         runtime = DockerRuntime(docker_engine.endpoint)
@@ -203,6 +208,7 @@ async def test_a_look_at_the_connection_passes_and_the_repr_shows_the_pool(lab: 
     assert f"unix://{lab.engine.socket}: 0 busy, 1 idle, 0 dedicated" in repr(lab.runtime)
 
 
+@pytest.mark.proves("get_runtime_socket")
 async def test_an_engine_over_tcp_has_no_socket_path(docker_engine: Engine) -> None:
     async with over_tcp(docker_engine) as address:
         runtime = DockerRuntime(address)
@@ -217,6 +223,7 @@ async def test_an_engine_over_tcp_has_no_socket_path(docker_engine: Engine) -> N
             await runtime.aclose()
 
 
+@pytest.mark.proves("init", "aclose", "check_connection")
 async def test_many_runtimes_work_in_one_process_without_knowing_each_other(docker_engine: Engine) -> None:
     runtimes = [DockerRuntime(docker_engine.endpoint) for _ in range(10)]
     try:

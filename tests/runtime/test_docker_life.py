@@ -41,6 +41,14 @@ async def exit_code(lab: Lab, name: str) -> int:
 # ---------------------------------------------------------------- create and start
 
 
+@pytest.mark.proves(
+    "create_container",
+    "start_container",
+    "pause_container",
+    "unpause_container",
+    "get_container_status",
+    "delete_container",
+)
 async def test_a_node_goes_through_its_states(lab: Lab) -> None:
     runtime, node = lab.runtime, lab.node()
     assert await runtime.get_container_status(node.long_name) is ContainerStatus.NOT_FOUND
@@ -60,6 +68,7 @@ async def test_a_node_goes_through_its_states(lab: Lab) -> None:
     assert await runtime.get_container_status(container) is ContainerStatus.NOT_FOUND
 
 
+@pytest.mark.proves("create_container")
 async def test_a_node_has_a_terminal_and_its_labels_and_the_callers_dict_is_left_alone(lab: Lab) -> None:
     given = {"a": "1"}
     node = lab.node(more_labels=given)
@@ -72,6 +81,7 @@ async def test_a_node_has_a_terminal_and_its_labels_and_the_callers_dict_is_left
     assert given == {"a": "1"}
 
 
+@pytest.mark.proves("create_container")
 async def test_a_name_that_is_taken_is_a_conflict(lab: Lab) -> None:
     container = await lab.runtime.create_container(lab.node())
     with pytest.raises(ConflictError):
@@ -79,6 +89,7 @@ async def test_a_name_that_is_taken_is_a_conflict(lab: Lab) -> None:
     assert await lab.runtime.get_container_status(container) is ContainerStatus.CREATED
 
 
+@pytest.mark.proves("create_container")
 async def test_a_missing_image_is_not_found(lab: Lab) -> None:
     node = msgspec.structs.replace(lab.node(), image="nosuch:1")
     with pytest.raises(NotFoundError, match="nosuch"):
@@ -90,6 +101,7 @@ async def test_a_malformed_value_is_refused_before_any_request(lab: Lab) -> None
         await lab.runtime.create_container(msgspec.structs.replace(lab.node(), memory="lots"))
 
 
+@pytest.mark.proves("start_container")
 async def test_starting_what_runs_leaves_it_as_it_is(lab: Lab) -> None:
     name = await lab.up()
     before = (await lab.client.containers.inspect(name)).state
@@ -97,11 +109,13 @@ async def test_starting_what_runs_leaves_it_as_it_is(lab: Lab) -> None:
     assert (await lab.client.containers.inspect(name)).state.pid == before.pid
 
 
+@pytest.mark.proves("start_container")
 async def test_starting_what_is_not_there_is_not_found(lab: Lab) -> None:
     with pytest.raises(NotFoundError):
         await lab.runtime.start_container("nobody", EndpointlessNode(lab.node()))
 
 
+@pytest.mark.proves("start_container")
 async def test_a_command_that_can_not_be_started_is_an_error(lab: Lab) -> None:
     node = lab.node(cmd="/no/such/program")
     await lab.runtime.create_container(node)
@@ -109,6 +123,7 @@ async def test_a_command_that_can_not_be_started_is_an_error(lab: Lab) -> None:
         await lab.runtime.start_container(node.long_name, EndpointlessNode(node))
 
 
+@pytest.mark.proves("create_container", "start_container", "delete_container")
 async def test_twelve_nodes_are_made_and_started_at_once(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(docker_engine) as lab:
         nodes = [lab.node(f"r{number}") for number in range(12)]
@@ -124,6 +139,7 @@ async def test_twelve_nodes_are_made_and_started_at_once(docker_engine: Engine, 
         assert not await lab.names()
 
 
+@pytest.mark.proves("get_hosts_path")
 async def test_the_path_of_its_hosts_file_is_known(lab: Lab) -> None:
     name = await lab.up()
     assert (await lab.runtime.get_hosts_path(name)).endswith("/hosts")
@@ -132,6 +148,7 @@ async def test_the_path_of_its_hosts_file_is_known(lab: Lab) -> None:
 # ---------------------------------------------------------------- stop, pause
 
 
+@pytest.mark.proves("stop_container")
 async def test_stopping_asks_first(lab: Lab) -> None:
     name = await lab.polite()
     await lab.runtime.stop_container(name)
@@ -139,6 +156,7 @@ async def test_stopping_asks_first(lab: Lab) -> None:
     assert await exit_code(lab, name) == 3
 
 
+@pytest.mark.proves("stop_container")
 async def test_stopping_ends_in_a_kill_when_the_time_is_over(lab: Lab) -> None:
     name = await lab.up()
     with_config(RuntimeConfig(timeout=1))(lab.runtime)
@@ -146,6 +164,7 @@ async def test_stopping_ends_in_a_kill_when_the_time_is_over(lab: Lab) -> None:
     assert await exit_code(lab, name) == 137
 
 
+@pytest.mark.proves("stop_container")
 async def test_stopping_the_stopped_is_fine(lab: Lab) -> None:
     name = await lab.ended("exit 7", tty=True)
     await lab.runtime.stop_container(name)
@@ -153,6 +172,7 @@ async def test_stopping_the_stopped_is_fine(lab: Lab) -> None:
     assert await exit_code(lab, name) == 7
 
 
+@pytest.mark.proves("stop_container")
 async def test_a_signal_is_sent_or_refused_and_never_ignored(lab: Lab) -> None:
     command = POLITE.replace("TERM", "USR1")
     name = await lab.up("r1", command)
@@ -167,6 +187,7 @@ async def test_a_signal_is_sent_or_refused_and_never_ignored(lab: Lab) -> None:
         assert await exit_code(lab, name) == 3
 
 
+@pytest.mark.proves("pause_container")
 async def test_what_does_not_run_can_not_be_frozen(lab: Lab) -> None:
     node = lab.node()
     await lab.runtime.create_container(node)
@@ -174,6 +195,7 @@ async def test_what_does_not_run_can_not_be_frozen(lab: Lab) -> None:
         await lab.runtime.pause_container(node.long_name)
 
 
+@pytest.mark.proves("unpause_container")
 async def test_what_is_not_frozen_can_not_go_on(lab: Lab) -> None:
     name = await lab.up()
     with pytest.raises((ConflictError, EngineInternalError), match="not paused"):
@@ -204,6 +226,7 @@ async def test_a_hostile_name_reaches_nothing_else(lab: Lab, name: str) -> None:
 # ---------------------------------------------------------------- delete
 
 
+@pytest.mark.proves("delete_container")
 async def test_deleting_what_is_gone_is_fine(lab: Lab) -> None:
     name = await lab.up()
     await lab.runtime.delete_container(name)
@@ -211,6 +234,7 @@ async def test_deleting_what_is_gone_is_fine(lab: Lab) -> None:
     assert not await lab.names()
 
 
+@pytest.mark.proves("delete_container")
 async def test_five_that_delete_a_container_at_once_all_succeed_when_it_is_gone(lab: Lab) -> None:
     name = await lab.up()
 
@@ -223,6 +247,7 @@ async def test_five_that_delete_a_container_at_once_all_succeed_when_it_is_gone(
             tasks.start_soon(delete)
 
 
+@pytest.mark.proves("delete_container")
 async def test_a_frozen_container_is_deleted(lab: Lab) -> None:
     name = await lab.up()
     await lab.runtime.pause_container(name)
@@ -230,6 +255,7 @@ async def test_a_frozen_container_is_deleted(lab: Lab) -> None:
     assert not await lab.names()
 
 
+@pytest.mark.proves("delete_container")
 async def test_its_anonymous_volumes_go_with_it(lab: Lab) -> None:
     before = await lab.client.call("GET", "/volumes")
     node = msgspec.structs.replace(lab.node(), volumes=("/data",))
@@ -263,6 +289,7 @@ async def test_a_container_that_removes_itself_is_gone_once_it_ends(lab: Lab) ->
     await lab.runtime.delete_container(node.long_name)
 
 
+@pytest.mark.proves("delete_container")
 async def test_gracefully_it_is_stopped_before_it_is_deleted(docker_engine: Engine) -> None:
     async with open_lab(docker_engine, config=RuntimeConfig(graceful_shutdown=True)) as lab:
         name = await lab.polite()
@@ -280,6 +307,7 @@ async def test_gracefully_it_is_stopped_before_it_is_deleted(docker_engine: Engi
 # ---------------------------------------------------------------- an engine that is away
 
 
+@pytest.mark.proves("get_container_status", "check_connection", "list_containers")
 async def test_an_engine_that_is_stopped_is_no_empty_lab(lab: Lab) -> None:
     stop(lab.engine)
     try:

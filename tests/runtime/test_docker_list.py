@@ -23,6 +23,7 @@ def names(containers: Sequence[GenericContainer]) -> set[str]:
     return {container.names[0].rpartition("-")[2] for container in containers}
 
 
+@pytest.mark.proves("list_containers")
 async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:
     for short_name, more in {"a": {"x": "1"}, "b": {"x": "2"}, "c": {}, "d": {"x": ""}}.items():
         await lab.runtime.create_container(lab.node(short_name, more_labels=more))
@@ -40,6 +41,7 @@ async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:
     assert await found(GenericFilter("label", "nosuch", "=", "1")) == set()
 
 
+@pytest.mark.proves("list_containers")
 async def test_a_name_is_that_name_and_no_pattern(lab: Lab) -> None:
     for short_name in ("r1", "r10", "rx1", "r.1"):
         await lab.runtime.create_container(lab.node(short_name))
@@ -50,12 +52,14 @@ async def test_a_name_is_that_name_and_no_pattern(lab: Lab) -> None:
     assert await lab.runtime.list_containers([GenericFilter("name", match=f"clab-{lab.name}-r")]) == []
 
 
+@pytest.mark.proves("list_containers")
 async def test_a_value_with_every_odd_character_is_found(lab: Lab) -> None:
     value = 'a=b "c" \\ ä & + %20 #'
     await lab.runtime.create_container(lab.node(more_labels={"odd": value}))
     assert len(await lab.runtime.list_containers([GenericFilter("label", "odd", "=", value)])) == 1
 
 
+@pytest.mark.proves("list_containers")
 async def test_containers_in_every_state_are_listed_with_the_process_of_those_that_have_one(lab: Lab) -> None:
     await lab.runtime.create_container(lab.node("created"))
     running = await lab.up("running")
@@ -78,6 +82,7 @@ async def test_containers_in_every_state_are_listed_with_the_process_of_those_th
     assert found["exited"].status.startswith("Exited (0)")
 
 
+@pytest.mark.proves("list_containers")
 async def test_all_mounts_and_ports_are_told(lab: Lab) -> None:
     await lab.runtime.create_net()
     node = msgspec.structs.replace(
@@ -95,6 +100,7 @@ async def test_all_mounts_and_ports_are_told(lab: Lab) -> None:
     assert (port.host_ip, port.host_port, port.container_port, port.protocol) == ("127.0.0.1", 18080, 80, "tcp")
 
 
+@pytest.mark.proves("list_containers")
 async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
     """Whoever lists while a lab comes and goes sees containers that are whole, and never an error."""
     mine = GenericFilter("label", "containerlab", "=", lab.name)
@@ -124,6 +130,7 @@ async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
     assert looks > 10
 
 
+@pytest.mark.proves("is_healthy")
 async def test_health_is_what_the_check_says(lab: Lab) -> None:
     with pytest.raises(InvalidValueError, match="no health check"):
         await lab.runtime.is_healthy(await lab.up("none"))
