@@ -1,10 +1,12 @@
 """ContainerRuntime on Docker: each method maps its arguments, calls the engine, and maps what comes back."""
 
+import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from types import MappingProxyType
 
 import anyio
 import msgspec
@@ -12,7 +14,6 @@ import msgspec
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
-from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import (
     ContainerRuntimeError,
     InvalidValueError,
@@ -40,9 +41,12 @@ from clab_runtime.models import (
 )
 from clab_runtime.runtime import cooc, mgmt, settings
 from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
+from clab_runtime.runtime.copying import copy_file
+from clab_runtime.runtime.diagnosis import log_last_output
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import START_FAULTS, ride_out
+from clab_runtime.runtime.health import HEALTHY, health_of
 from clab_runtime.runtime.listing import list_all
 from clab_runtime.runtime.mgmt_host import close_on_host, open_on_host
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
@@ -52,6 +56,8 @@ from clab_runtime.runtime.removal import remove
 from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
+from clab_runtime.runtime.stdin import write_to_stdin
+from clab_runtime.runtime.stopping import stop_with_signal
 from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
 from clab_runtime.stream import Stream
 from clab_runtime.streams.events import EventSource
@@ -62,9 +68,6 @@ DEFAULT_TIMEOUT = 30.0
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
-
-HEALTHY = "healthy"
-_STOP_SIGNAL_SINCE = APIVersion(1, 42)
 
 
 class DockerRuntime(ContainerRuntime):
@@ -80,8 +83,7 @@ class DockerRuntime(ContainerRuntime):
         self._data_root = cooc.DEFAULT_ROOT
         self._pulls = Pulls(docker_credentials)
         self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
-        self.faults: Counter[str] = Counter()
-        """How often each known transient fault has been ridden out, by its name."""
+        self._faults: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._client or 'not initialised'}>"
@@ -97,6 +99,10 @@ class DockerRuntime(ContainerRuntime):
     @property
     def mgmt(self) -> MgmtNet:
         return self._mgmt
+
+    @property
+    def faults(self) -> Mapping[str, int]:
+        return MappingProxyType(self._faults)
 
     def with_config(self, config: RuntimeConfig) -> None:
         self._config = config
@@ -189,15 +195,15 @@ class DockerRuntime(ContainerRuntime):
     async def start_container(self, container: str, node: Node) -> StartedContainer:
         engine = self._engine
         long_name = node.config.long_name and settings.container_name(node.config.long_name)
-        await ride_out(START_FAULTS, self.faults, lambda: engine.containers.start(container))
+        await ride_out(START_FAULTS, self._faults, lambda: engine.containers.start(container))
         await link_namespace(engine, self._host, container, long_name)
         return EngineStartedContainer(engine, container)
 
     async def stop_container(self, container: str, signal: str | None = None) -> None:
-        engine = self._engine
-        if signal and (await engine.info()).api_version < _STOP_SIGNAL_SINCE:
-            raise _not_yet("a stop signal below API 1.42")
-        await engine.containers.stop(container, timeout=round(self._timeout), signal=signal)
+        if signal is None:
+            await self._engine.containers.stop(container, timeout=math.ceil(self._timeout))
+        else:
+            await stop_with_signal(self._engine, container, signal, self._timeout)
 
     async def pause_container(self, container: str) -> None:
         await self._engine.containers.pause(container)
@@ -227,10 +233,7 @@ class DockerRuntime(ContainerRuntime):
         return status_from_state(inspect.state.status)
 
     async def is_healthy(self, container: str) -> bool:
-        health = (await self._engine.containers.inspect(container)).state.health
-        if health is None:
-            raise InvalidValueError("container", container, "it has no health check; give its node a healthcheck")
-        return health.status == HEALTHY
+        return health_of(await self._engine.containers.inspect(container), container).status == HEALTHY
 
     async def get_ns_path(self, container: str) -> str:
         return await namespace_path(self._engine, container)
@@ -239,7 +242,7 @@ class DockerRuntime(ContainerRuntime):
         return (await self._engine.containers.inspect(container)).hosts_path
 
     async def log_non_running_container_output(self, container: str) -> None:
-        raise _not_yet("log_non_running_container_output")
+        await log_last_output(self._engine, container)
 
     # ------------------------------------------------------------ inside a container
 
@@ -250,10 +253,10 @@ class DockerRuntime(ContainerRuntime):
         await execute_detached(self._engine, container, command)
 
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
-        raise _not_yet("write_to_stdin_no_wait")
+        await write_to_stdin(self._engine, container, data, self._timeout)
 
     async def copy_to_container(self, container: str, destination: str, source: str) -> None:
-        raise _not_yet("copy_to_container")
+        await copy_file(self._engine, container, destination, source, self._timeout)
 
     # ------------------------------------------------------------ streams
 
@@ -310,8 +313,3 @@ async def _now(engine: EngineClient) -> str:
         return f"{time.time():.9f}"
     moment = datetime.fromisoformat((await engine.system.info()).system_time)
     return f"{moment.timestamp():.9f}"
-
-
-def _not_yet(feature: str) -> UnsupportedOperationError:
-    """Make the error for what the whole runtime interface will add."""
-    return UnsupportedOperationError("docker", "", f"{feature} yet")

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from anyio.abc import ByteStream, SocketStream
 
 from clab_runtime import (
     EndpointlessNode,
+    HealthcheckConfig,
     LogLine,
     MgmtNet,
     NodeConfig,
@@ -69,6 +71,11 @@ class Lab:
             auto_remove=auto_remove,
         )
 
+    def checked(self, node: NodeConfig, script: str = "sleep 100000", retries: int = 1) -> NodeConfig:
+        """Have a node's health checked all the time."""
+        check = HealthcheckConfig(test=("CMD-SHELL", script), interval=1, retries=retries)
+        return msgspec.structs.replace(node, healthcheck=check)
+
     async def start(self, node: NodeConfig) -> StartedContainer:
         """Create a node's container and start it."""
         await self.runtime.create_container(node)
@@ -85,6 +92,7 @@ class Lab:
         name = name or labels.container_name(self.name, "plain")
         request = schema.ContainerCreate(
             image=IMAGE,
+            open_stdin=True,
             cmd=("sh", "-c", script),
             labels={labels.CONTAINERLAB: self.name},
             host_config=schema.HostConfig(network_mode="none"),
@@ -105,6 +113,13 @@ class Lab:
         async with self.runtime.stream_logs(name) as log:
             assert (await within(log.__anext__)).data == b"ready"
         return name
+
+    async def until_said(self, container: str, words: bytes) -> None:
+        """Wait until a line of a container's output has these words."""
+        async with self.runtime.stream_logs(container) as log:
+            with anyio.fail_after(LIMIT):
+                while words not in (await anext(log)).data:
+                    pass
 
     async def names(self) -> set[str]:
         """Ask, past the code under test, which containers there are."""
