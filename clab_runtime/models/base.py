@@ -14,21 +14,26 @@ class Model(msgspec.Struct, frozen=True, omit_defaults=True):
     """A frozen struct: its sequences are tuples and its mappings are copies, whatever was given."""
 
     def __post_init__(self) -> None:
-        for name, freeze in _collections(type(self)).items():
-            force_setattr(self, name, freeze(name, getattr(self, name)))
+        for name, word, freeze in _collections(type(self)):
+            force_setattr(self, name, freeze(word, getattr(self, name)))
 
 
-def _as_tuple(name: str, value: object) -> tuple[object, ...]:
-    """Freeze a sequence; a lone string is one by type only, and would fall apart into letters."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise InvalidValueError(name, value, "give a list")
+def is_list(value: object) -> bool:
+    """Tell whether a value is meant as a list; a lone string is one by type only, and would fall apart into letters."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+
+
+def _as_tuple(word: str, value: object) -> tuple[object, ...]:
+    """Freeze a sequence."""
+    if not is_list(value):
+        raise InvalidValueError(word, value, "give a list")
     return tuple(cast("Iterable[object]", value))
 
 
-def _as_dict(name: str, value: object) -> dict[object, object]:
-    """Copy a mapping, so that the caller's stays the caller's."""
+def _as_dict(word: str, value: object) -> dict[object, object]:
+    """Copy a mapping, so that the caller's stays the caller's; what is none may hold secrets, and is not shown."""
     if not isinstance(value, Mapping):
-        raise InvalidValueError(name, value, "give a mapping")
+        raise InvalidValueError(word, type(value), "give a mapping")
     return {key: _as_value(item) for key, item in cast("Mapping[object, object]", value).items()}
 
 
@@ -38,8 +43,11 @@ def _as_value(item: object) -> object:
 
 
 @cache
-def _collections(model: type[Model]) -> Mapping[str, Callable[[str, object], object]]:
-    """Tell which fields are collections, known by their empty defaults, and how each is frozen."""
+def _collections(model: type[Model]) -> tuple[tuple[str, str, Callable[[str, object], object]], ...]:
+    """Tell which fields are collections, known by their empty defaults, what errors call them, and how each is frozen.
+
+    Errors have containerlab's word, as users have where there is one.
+    """
     of = fields(model)
-    sequences = {field.name: _as_tuple for field in of if field.default == ()}
-    return {**sequences, **{field.name: _as_dict for field in of if field.default_factory is dict}}
+    sequences = tuple((field.name, field.encode_name, _as_tuple) for field in of if field.default == ())
+    return sequences + tuple((field.name, field.encode_name, _as_dict) for field in of if field.default_factory is dict)

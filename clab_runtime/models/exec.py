@@ -3,12 +3,13 @@
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.base import Model, is_list
+from clab_runtime.models.given import check_text
 
 _SEPARATOR = "\n+++++++++++++++++++++++++++++\n\n"
 
@@ -35,12 +36,16 @@ class ExecCmd:
         return f"ExecCmd({str(self)!r})"
 
 
-def _argv(command: str | Sequence[str]) -> tuple[str, ...]:
+def _argv(command: object) -> tuple[str, ...]:
     """Split what needs splitting, and refuse a command without a program."""
+    if not (isinstance(command, str) or is_list(command)):
+        raise InvalidValueError("command", command, "give text, or a list of words")
     try:
-        argv = tuple(shlex.split(command) if isinstance(command, str) else command)
+        argv = tuple(shlex.split(command) if isinstance(command, str) else cast("Sequence[str]", command))
     except ValueError as error:
         raise InvalidValueError("command", command, f"quotes have to be closed ({error})") from error
+    for word in argv:
+        check_text("command", word)
     if not argv or not argv[0]:
         raise InvalidValueError("command", command, "name a program")
     return argv

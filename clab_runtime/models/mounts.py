@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Self
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 
 _MOST_PARTS = 3
 
 
-class Bind(Model, frozen=True, omit_defaults=True):
+class Bind(GivenModel, frozen=True, omit_defaults=True):
     """A directory or file of the host inside a container."""
 
     src: str
@@ -29,7 +29,7 @@ class Bind(Model, frozen=True, omit_defaults=True):
         return ":".join(part for part in (self.src, self.dst, self.mode) if part)
 
 
-class Volume(Model, frozen=True, omit_defaults=True):
+class Volume(GivenModel, frozen=True, omit_defaults=True):
     """A volume that the engine keeps, inside a container."""
 
     name: str

@@ -11,11 +11,12 @@ import msgspec
 from msgspec.structs import fields
 
 from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 
 _M = TypeVar("_M", bound="WordedModel")
 
 
-class WordedModel(Model, frozen=True, omit_defaults=True):
+class WordedModel(GivenModel, frozen=True, omit_defaults=True):
     """A model that containerlab saves and loads too.
 
     Whatever does not fit raises `msgspec.DecodeError` (`msgspec.ValidationError` names the place).
