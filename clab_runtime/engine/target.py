@@ -10,10 +10,16 @@ QueryValue = str | int | float | bool | None | Mapping[str, Sequence[str]]
 """A query's value: None leaves the key out, a mapping is the engine's `filters` (JSON), a bool 1 or 0."""
 
 
+_WAYS = frozenset({"", ".", ".."})
+"""Parts of a path that routers resolve, encoded or not, to get at something else."""
+
+
 def named(value: str, field: str) -> str:
     """Return an id or a name as it is; raise InvalidValueError for a blank one, or one that routers take for a way."""
-    if not isinstance(value, str) or not value.strip() or value in {".", ".."}:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(value, str) or not value.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError(field, value, "give a name or an id")
+    if value in _WAYS or ("/" in value and not _WAYS.isdisjoint(value.split("/"))):
+        raise InvalidValueError(field, value, "give a name or an id, without empty parts, . and .. between slashes")
     return value
 
 

@@ -3,7 +3,7 @@
 from typing import Self
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.given import GivenModel
+from clab_runtime.models.given import GivenModel, check_text
 
 _TYPES = ("label", "name")
 _OPERATORS = ("=", "!=", "exists")
@@ -37,6 +37,7 @@ class GenericFilter(GivenModel, frozen=True, omit_defaults=True):
     @classmethod
     def from_label(cls, text: str) -> Self:
         """Read `name=value`, `name!=value`, or `name` alone for a label that exists."""
+        check_text("label", text)
         name, equals, value = text.partition("=")
         if not equals:
             return cls("label", name.strip(), "exists")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.given import GivenModel
+from clab_runtime.models.given import GivenModel, check_text
 
 _MOST_PARTS = 3
 
@@ -53,6 +53,7 @@ class Volume(GivenModel, frozen=True, omit_defaults=True):
 
 def _parts(field: str, text: str) -> tuple[str, str, str]:
     """Split the short word into source, destination and options."""
+    check_text(field, text)
     parts = text.split(":")
     if len(parts) > _MOST_PARTS or not all(parts):
         raise InvalidValueError(field, text, "write source:destination, source:destination:options or destination")

@@ -35,13 +35,15 @@ from clab_runtime.models import (
     PullPolicy,
     RuntimeConfig,
 )
-from clab_runtime.runtime import mgmt
+from clab_runtime.models.given import check_instance
+from clab_runtime.runtime import arguments, mgmt
 from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import START_FAULTS, ride_out
 from clab_runtime.runtime.listing import list_all
 from clab_runtime.runtime.network_reply import mgmt_from_network
+from clab_runtime.runtime.network_spec import network_request
 from clab_runtime.runtime.pulling import pull
 from clab_runtime.runtime.removal import remove
 from clab_runtime.runtime.shielding import complete_or_undo
@@ -90,9 +92,11 @@ class DockerRuntime(ContainerRuntime):
         return self._mgmt
 
     def with_config(self, config: RuntimeConfig) -> None:
+        check_instance("config", config, RuntimeConfig)
         self._config = config
 
     def with_mgmt_net(self, mgmt: MgmtNet) -> None:
+        check_instance("mgmt", mgmt, MgmtNet)
         self._mgmt = mgmt
 
     def with_keep_mgmt_net(self) -> None:
@@ -114,7 +118,9 @@ class DockerRuntime(ContainerRuntime):
 
     async def init(self, *options: RuntimeOption) -> None:
         for option in options:
+            arguments.check_option(option)
             option(self)
+        network_request(self._mgmt, "")  # what is malformed is refused here, before anything is asked for
         await self.aclose()
         engine = EngineClient(self._endpoint, timeout=self._timeout)
         self._client = engine
@@ -162,6 +168,7 @@ class DockerRuntime(ContainerRuntime):
     # ------------------------------------------------------------ a container's life
 
     async def create_container(self, node: NodeConfig) -> str:
+        check_instance("node", node, NodeConfig)
         engine = self._engine
         info = await engine.info()
         _refuse_later_features(node, info)
@@ -174,7 +181,7 @@ class DockerRuntime(ContainerRuntime):
         return created.id
 
     async def start_container(self, container: str, node: Node) -> StartedContainer:
-        del node  # its links are made by the orchestrator
+        arguments.check_node(node)  # its links are made by the orchestrator
         engine = self._engine
         await ride_out(START_FAULTS, self.faults, lambda: engine.containers.start(container))
         return EngineStartedContainer(engine, container)
@@ -251,14 +258,15 @@ class DockerRuntime(ContainerRuntime):
         tail: int | None = None,
         timestamps: bool = False,
     ) -> Stream[LogLine]:
-        if tail is not None and tail < 0:
-            raise InvalidValueError("tail", tail, "give a number of lines, or None for all")
+        arguments.check_flag("follow", follow)
+        arguments.check_flag("timestamps", timestamps)
+        arguments.check_lines(tail)
         engine = self._engine
         raw = engine.containers.logs(
             container,
             follow=follow,
-            since=since.timestamp() if since else None,
-            until=until.timestamp() if until else None,
+            since=arguments.timestamp("since", since),
+            until=arguments.timestamp("until", until),
             tail=tail,
             timestamps=timestamps,
         )
@@ -269,11 +277,12 @@ class DockerRuntime(ContainerRuntime):
         return Stream(LogSource(raw, has_tty, timestamps=timestamps))
 
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
+        options = EventStreamOptions() if options is None else options
+        check_instance("options", options, EventStreamOptions)
         engine = self._engine
-        labels = (options or EventStreamOptions()).labels
         filters = {
             "type": ["container"],
-            "label": [f"{key}={value}" if value else key for key, value in labels.items()],
+            "label": [f"{key}={value}" if value else key for key, value in options.labels.items()],
         }
 
         async def listen() -> RawStream:

@@ -23,7 +23,7 @@ __all__ = ["NOT_TRANSLATED", "container_request", "network_request"]
 
 NOT_TRANSLATED: Final = (
     # the lab's order and sorting, for whoever deploys it
-    "fqdn", "lab_dir", "index", "group", "kind", "type", "runtime", "startup_delay", "stages", "extras",
+    "fqdn", "lab_dir", "index", "group", "kind", "type", "startup_delay", "stages", "extras",
     # done before and after the create request
     "image_pull_policy", "exec",
     # results: what the engine has said of the container and its network
@@ -52,6 +52,7 @@ def container_request(
     `nofile` limits open files, None: this process's own hard limit.
     """
     settings.container_name(node.long_name)
+    settings.check_runtime(node.runtime, "docker")
     network = attachment(node, mgmt, api, network_container)
     return schema.ContainerCreate(
         image=_image(node.image),
@@ -62,7 +63,7 @@ def container_request(
         env=settings.environment(node.env),
         cmd=settings.shell_words("cmd", node.cmd) or UNSET,
         entrypoint=settings.shell_words("entrypoint", node.entrypoint) or UNSET,
-        labels=dict(node.labels),
+        labels=settings.labels(node.labels),
         exposed_ports=ports.exposed_ports(node),
         healthcheck=settings.healthcheck(node.healthcheck),
         mac_address=network.mac_address,
@@ -101,7 +102,7 @@ def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile:
         sysctls=settings.sysctls(node.sysctls),
         pid_mode=settings.pid_mode(node.pid_mode),
         cgroupns_mode=_cgroupns_mode(node, api),
-        cgroup_parent=node.cgroup_parent,
+        cgroup_parent=settings.cgroup_parent(node.cgroup_parent),
         shm_size=units.parse_size("shm-size", node.shm_size),
         memory=units.parse_size("memory", node.memory),
         cpu_quota=quota,

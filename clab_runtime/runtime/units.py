@@ -1,6 +1,5 @@
 """Sizes and shares of CPU time as people write them, in the engines' numbers."""
 
-import math
 import re
 from decimal import Decimal
 from typing import Final
@@ -10,6 +9,7 @@ from clab_runtime.errors import InvalidValueError
 CPU_PERIOD: Final = 100_000
 """Microseconds in which a container may use its quota of CPU time."""
 _LEAST_QUOTA = 1000
+_MOST_CORES = 1_000_000
 _LARGEST = 2**63 - 1
 
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*")
@@ -39,7 +39,7 @@ def parse_size(field: str, text: str) -> int:
 
 def cpu_quota(cores: float) -> int:
     """Turn cores into microseconds of CPU time in a period; 0 stays 0, no limit."""
-    if not math.isfinite(cores) or cores < 0:
+    if not 0 <= cores <= _MOST_CORES:
         raise InvalidValueError("cpu", cores, "give a number of cores, such as 1.5, or 0 for no limit")
     quota = round(cores * CPU_PERIOD)
     if cores and quota < _LEAST_QUOTA:
