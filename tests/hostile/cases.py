@@ -1,7 +1,7 @@
-"""What a hostile case is, and how the tables are written: a call, and what may come of it."""
+"""What a hostile case is, and how the tables are written: a call, values, and what may come of them."""
 
+import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -9,7 +9,12 @@ from typing import Any, TypeAlias
 MAX_SHOWN = 60
 
 Values: TypeAlias = Mapping[str, Sequence[object]]
-"""Hostile values by the field that gets them; a function is called for one that can't even be made."""
+"""Hostile values by the field that gets them."""
+
+Call: TypeAlias = Callable[[Any], Awaitable[object]]
+"""A call on a Range; the types are what is wrong in it, so that no type checker looks."""
+CallWith: TypeAlias = Callable[[Any, Any], Awaitable[object]]
+"""A call on a Range with a value."""
 
 
 class Outcome(StrEnum):
@@ -18,16 +23,14 @@ class Outcome(StrEnum):
     BEFORE = "refused before a request"
     ENGINE = "refused by the engine"
     HARMLESS = "harmless"
-    """Nothing was refused, and nothing came of it but what the value says."""
+    """Carried as it is, and nothing came of it but what it says."""
 
 
 BEFORE = frozenset({Outcome.BEFORE})
 ENGINE = frozenset({Outcome.ENGINE})
 HARMLESS = frozenset({Outcome.HARMLESS})
 EITHER = BEFORE | ENGINE
-
-Call: TypeAlias = Callable[[Any], Awaitable[object]]
-"""A call on a Range, whose runtime takes any type here."""
+ANY = frozenset(Outcome)
 
 
 @dataclass(frozen=True)
@@ -39,29 +42,30 @@ class Case:
     expected: frozenset[Outcome] = BEFORE
     field: str = ""
     """How the field begins that InvalidValueError names."""
-    on: Mapping[str, frozenset[Outcome]] = dataclasses.field(default_factory=dict[str, frozenset[Outcome]])
-    """What is expected elsewhere on an engine, by its name (`docker-28.5`) or its kind."""
 
-    def expected_on(self, engine: str) -> frozenset[Outcome]:
-        """Tell what may come of it on an engine."""
-        kind = engine.partition("-")[0]
-        return self.on.get(engine, self.on.get(kind, self.expected))
+
+@dataclass(frozen=True)
+class Group:
+    """A call, and values that are wrong for it."""
+
+    title: str
+    call: CallWith
+    expected: frozenset[Outcome]
+    field: str
+    values: Sequence[object]
+
+    def cases(self) -> Iterator[Case]:
+        """Make a case of each value."""
+        return map(self._case, self.values)
+
+    def _case(self, value: object) -> Case:
+        call = self.call
+        return Case(f"{self.title}: {shown(value)}", lambda at: call(at, value), self.expected, self.field)
 
 
 def shown(value: object) -> str:
-    """Show a value, or what a function is to make, in a line."""
-    text = getattr(value, "__doc__", None) if callable(value) else None
-    text = text or ascii(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}... ({len(text)})"
-
-
-def made(value: Any) -> Any:  # noqa: ANN401 - the types are what is wrong
-    """Return a value, or make it."""
-    return value() if callable(value) else value
-
-
-def each(table: Values, case: Callable[[str, object], Case]) -> Iterator[Case]:
-    """Make a case of every value in a table."""
-    for name, values in table.items():
-        for value in values:
-            yield case(name, value)
+    """Show a value in a line; a long one by its beginning, its length and its sum."""
+    text = ascii(value)
+    if len(text) <= MAX_SHOWN:
+        return text
+    return f"{text[:MAX_SHOWN]}... ({len(text)}, {zlib.crc32(text.encode()):08x})"

@@ -1,7 +1,7 @@
 """Where hostile cases are tried: a lab on a real engine through the public names alone, and what is counted there."""
 
 import secrets
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -11,6 +11,7 @@ import httpx
 
 from clab_runtime import (
     ContainerRuntime,
+    ContainerStatus,
     EndpointlessNode,
     ExecCmd,
     GenericFilter,
@@ -18,6 +19,7 @@ from clab_runtime import (
     NodeConfig,
     labels,
     open_runtime,
+    wait_for_container_running,
 )
 from clab_runtime.engine.transport import EngineTransport
 
@@ -29,13 +31,14 @@ asked: ContextVar[list[str]] = ContextVar("asked")
 
 
 class Range:
-    """A runtime, a container that runs, and helpers that take values of any type."""
+    """A runtime, a container that runs and one that does not, and helpers that take values of any type."""
 
     def __init__(self, kind: str, runtime: ContainerRuntime, lab: str) -> None:
         self.kind = kind
         self.runtime = runtime
         self.target = labels.container_name(lab, "target")
-        self._lab = lab
+        self.idle = labels.container_name(lab, "idle")
+        self.lab = lab
 
     async def create(self, **words: Any) -> str:  # noqa: ANN401 - the types are what is wrong
         """Create a container, and remove it when that was not refused."""
@@ -53,23 +56,26 @@ class Range:
             await self.runtime.delete_container(created)
 
     def _node(self, words: Mapping[str, Any]) -> NodeConfig:
-        name = labels.container_name(self._lab, secrets.token_hex(4))
-        usual = {"short_name": "r1", "long_name": name, "image": IMAGE, "cmd": FOREVER, "network_mode": "none"}
-        usual["labels"] = {labels.CONTAINERLAB: self._lab}
-        return NodeConfig(**{**usual, **words})
+        name = labels.container_name(self.lab, secrets.token_hex(4))
+        fields: dict[str, Any] = {**self.usual(), "long_name": name, "network_mode": "none", **words}
+        return NodeConfig(**fields)
+
+    def usual(self) -> dict[str, Any]:
+        """Tell what all containers here have."""
+        return {"short_name": "r1", "image": IMAGE, "cmd": FOREVER, "labels": {labels.CONTAINERLAB: self.lab}}
 
     async def open(self, name: Any = None, **settings: Any) -> None:  # noqa: ANN401 - the types are what is wrong
-        """Open another runtime; a mapping for `mgmt` is put into a MgmtNet."""
-        mgmt = settings.get("mgmt")
-        if isinstance(mgmt, dict):
-            settings["mgmt"] = MgmtNet(**mgmt)
-        name = self.kind if name is None and settings else name
-        async with open_runtime(name, **settings):
+        """Open another runtime, of the same kind where it is about its settings."""
+        async with open_runtime(self.kind if settings else name, **settings):
             pass
+
+    async def open_with_mgmt(self, **words: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Open another runtime with a management network of its own."""
+        await self.open(mgmt=MgmtNet(**words))
 
     async def create_net(self, **words: Any) -> None:  # noqa: ANN401 - the types are what is wrong
         """Create a network of its own, and remove it when that was not refused."""
-        mgmt = MgmtNet(network=f"{self._lab}-{secrets.token_hex(4)}", **words)
+        mgmt = MgmtNet(network=f"{self.lab}-{secrets.token_hex(4)}", **words)
         async with open_runtime(self.kind, mgmt=mgmt) as runtime:
             await runtime.create_net()
             await runtime.delete_net()
@@ -85,22 +91,35 @@ class Range:
         async with self.runtime.stream_events(options):
             pass
 
-    async def exits(self, command: str, *codes: int) -> None:
-        """Run a command that ends with one of the codes."""
-        assert (await self.runtime.exec(self.target, ExecCmd(command))).exit_code in codes
+    async def make(self, what: Callable[..., object], *words: Any, **more: Any) -> object:  # noqa: ANN401 - the types
+        """Call what is not awaited."""
+        return what(*words, **more)
 
-    async def prints(self, argv: list[str]) -> None:
+    async def fails(self, command: ExecCmd) -> None:
+        """Run a command that there is no program for, and get a shell's codes for that."""
+        assert (await self.runtime.exec(self.target, command)).exit_code in {126, 127}
+
+    async def echoes(self, word: str) -> None:
         """Run an `echo`, which has to print its argument as it is."""
-        assert (await self.runtime.exec(self.target, ExecCmd(argv))).stdout == argv[-1].encode() + b"\n"
+        result = await self.runtime.exec(self.target, ExecCmd(["echo", word]))
+        assert (result.exit_code, result.stdout, result.stderr) == (0, word.encode() + b"\n", b"")
 
-    async def finds_none(self, condition: GenericFilter) -> None:
+    async def wait(self, **seconds: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Wait for the target."""
+        await wait_for_container_running(self.runtime, self.target, "r1", **seconds)
+
+    async def knows_none(self, name: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Ask for the status of a container that there is not."""
+        assert await self.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
+
+    async def finds_none(self, filter_type: str, field: str = "", operator: str = "", match: str = "") -> None:
         """List by a filter that nothing passes."""
-        assert await self.runtime.list_containers([condition]) == []
+        assert not await self.runtime.list_containers([GenericFilter(filter_type, field, operator, match)])
 
     async def strangers(self) -> list[str]:
         """Name the lab's containers that ought to be gone."""
-        found = await self.runtime.list_containers([GenericFilter("label", labels.CONTAINERLAB, "=", self._lab)])
-        return [name for container in found for name in container.names if name != self.target]
+        found = await self.runtime.list_containers([GenericFilter("label", labels.CONTAINERLAB, "=", self.lab)])
+        return [name for container in found for name in container.names if name not in {self.target, self.idle}]
 
 
 @asynccontextmanager
@@ -112,12 +131,13 @@ async def open_range(kind: str) -> AsyncGenerator[Range]:
         at = Range(kind, runtime, lab)
         try:
             await runtime.create_net()
-            node = NodeConfig(long_name=at.target, image=IMAGE, cmd=FOREVER, labels={labels.CONTAINERLAB: lab})
-            await runtime.start_container(await runtime.create_container(node), EndpointlessNode(node))
+            nodes = [NodeConfig(**at.usual(), long_name=name) for name in (at.target, at.idle)]
+            await runtime.start_container(await runtime.create_container(nodes[0]), EndpointlessNode(nodes[0]))
+            await runtime.create_container(nodes[1])
             yield at
         finally:
             with anyio.CancelScope(shield=True):
-                for container in [at.target, *await at.strangers()]:
+                for container in [at.target, at.idle, *await at.strangers()]:
                     await runtime.delete_container(container)
                 await runtime.delete_net()
 

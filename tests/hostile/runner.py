@@ -24,20 +24,24 @@ class Report:
     outcomes: Counter[Outcome] = field(default_factory=Counter[Outcome])
     complaints: list[str] = field(default_factory=list[str])
 
+    @property
+    def refused(self) -> int:
+        """How many were refused in their place, by whom ever."""
+        return self.outcomes[Outcome.BEFORE] + self.outcomes[Outcome.ENGINE]
+
     def __str__(self) -> str:
         total = sum(self.outcomes.values())
-        parts = ", ".join(f"{self.outcomes[outcome]} {outcome}" for outcome in Outcome)
-        return f"{total} hostile cases: {parts}"
+        return f"{total} cases: " + ", ".join(f"{self.outcomes[outcome]} {outcome}" for outcome in Outcome)
 
 
-async def try_all(cases: Sequence[Case], at: Range, engine: str) -> Report:
-    """Try all cases on an engine, which is called by its name."""
+async def try_all(cases: Sequence[Case], at: Range) -> Report:
+    """Try all cases."""
     report = Report()
     limiter = anyio.CapacityLimiter(AT_ONCE)
 
     async def one(case: Case) -> None:
         async with limiter:
-            await _try(case, at, engine, report)
+            await _try(case, at, report)
 
     async with anyio.create_task_group() as tasks:
         for case in cases:
@@ -45,7 +49,7 @@ async def try_all(cases: Sequence[Case], at: Range, engine: str) -> Report:
     return report
 
 
-async def _try(case: Case, at: Range, engine: str, report: Report) -> None:
+async def _try(case: Case, at: Range, report: Report) -> None:
     """Try a case and note what came of it."""
     requests: list[str] = []
     asked.set(requests)
@@ -58,7 +62,7 @@ async def _try(case: Case, at: Range, engine: str, report: Report) -> None:
     outcome = _outcome(caught)
     if outcome is not None:
         report.outcomes[outcome] += 1
-    if complaint := _complaint(case, engine, outcome, caught, requests):
+    if complaint := _complaint(case, outcome, caught, requests):
         report.complaints.append(f"{case.name}: {complaint}")
 
 
@@ -74,15 +78,12 @@ def _outcome(caught: Exception | None) -> Outcome | None:
     return Outcome.ENGINE if is_typed else None
 
 
-def _complaint(
-    case: Case, engine: str, outcome: Outcome | None, caught: Exception | None, requests: Sequence[str]
-) -> str:
+def _complaint(case: Case, outcome: Outcome | None, caught: Exception | None, requests: Sequence[str]) -> str:
     """Say what is wrong, if anything is."""
-    expected = case.expected_on(engine)
     if outcome is None:
         return f"{type(caught).__name__} came out: {caught}"
-    if outcome not in expected:
-        return f"{outcome}, not {' or '.join(sorted(expected))}: {caught!r}"
+    if outcome not in case.expected:
+        return f"{outcome}, not {' or '.join(sorted(case.expected))}: {caught!r}"
     if outcome is Outcome.BEFORE and requests:
         return f"refused ({caught}), but only after {requests}"
     if isinstance(caught, InvalidValueError) and not caught.field.startswith(case.field):

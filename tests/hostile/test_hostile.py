@@ -1,10 +1,13 @@
 """Hostile and malformed input, on real engines: each case is refused in its place, and nothing is left behind."""
 
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from clab_runtime import ContainerRuntime, MgmtNet, NodeConfig
 from tests.conftest import NoLeaks
 from tests.engines import Engine
 from tests.hostile.method_cases import method_cases
@@ -16,43 +19,52 @@ from tests.hostile.type_cases import type_cases
 
 pytestmark = pytest.mark.anyio
 
-CASES = [*type_cases(), *node_cases(), *network_cases(), *method_cases()]
+VALUES = [*node_cases(), *network_cases(), *method_cases()]
+CASES = {"of a wrong type": list(type_cases()), "of a wrong value": VALUES}
 FEWEST = 150
-"""Cases that are refused; there are a lot more."""
+"""Wrong values that are refused; there are a lot more."""
 
 
 @pytest.fixture
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker_engine: Engine) -> Iterator[Engine]:
     """An engine that is found as users find theirs, by a process whose temporary files are counted."""
     monkeypatch.setenv("DOCKER_HOST", docker_engine.endpoint)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield docker_engine
     assert not list(tmp_path.iterdir()), "temporary files are left"
 
 
-async def test_hostile_input_is_refused_in_its_place(
+async def test_hostile_input_is_refused_in_its_place_and_leaves_nothing(
     at_home: Engine, no_leaks: NoLeaks, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    netns = netns_links()
     async with no_leaks(), open_range(at_home.kind) as at:
         with counted():
-            report = await try_all(CASES, at, at_home.name)
-        open("/tmp/suite_report.txt","w").write("\n".join([str(report), *report.complaints]))
+            reports = {what: await try_all(cases, at) for what, cases in CASES.items()}
         left = await at.strangers()
     with capsys.disabled():
-        print(f"\n{at_home.name}: {report}")  # noqa: T201 - the figures are to be seen
-    assert not report.complaints, "\n".join(["", *report.complaints])
+        print("", *(f"{at_home.name}, {what}: {report}" for what, report in reports.items()), sep="\n")  # noqa: T201 - to be seen
+    complaints = [complaint for report in reports.values() for complaint in report.complaints]
+    assert not complaints, "\n".join(["", *complaints])
     assert not left
-    assert netns_links() <= netns
-    assert sum(report.outcomes.values()) == len(CASES) >= FEWEST
+    assert not [name for name in netns_links() if at.lab in name]
+    assert reports["of a wrong value"].refused > FEWEST
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
-    names = [case.name for case in CASES]
-    assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
+    names = Counter(case.name for cases in CASES.values() for case in cases)
+    assert [name for name, times in names.items() if times > 1] == []
 
 
-def netns_links() -> set[str]:
+def test_every_field_of_a_node_and_of_a_network_and_every_method_has_a_case() -> None:
+    names = " ".join(case.name for cases in CASES.values() for case in cases)
+    fields = {*NodeConfig.__struct_fields__, *MgmtNet.__struct_fields__}
+    without_arguments = {"aclose", "check_connection", "delete_net", "get_cooc_bind_mounts", "get_runtime_socket"}
+    settings = {"name", "config", "mgmt", "with_config", "with_mgmt_net", "with_keep_mgmt_net"}
+    methods = {name for name in vars(ContainerRuntime) if not name.startswith("_")} - without_arguments - settings
+    assert {name for name in fields | methods if name not in names} == set()
+
+
+def netns_links() -> list[str]:
     """List the network namespaces that have a name."""
     folder = Path("/run/netns")
-    return {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+    return [entry.name for entry in folder.iterdir()] if folder.exists() else []

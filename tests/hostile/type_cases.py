@@ -1,7 +1,7 @@
 """Values of wrong types, for every field of every model that users make."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args, get_origin
+from typing import get_args, get_origin
 
 from msgspec.structs import FieldInfo, fields
 
@@ -20,7 +20,7 @@ from clab_runtime import (
     VerifyLinkParams,
     Volume,
 )
-from tests.hostile.cases import BEFORE, Case, shown
+from tests.hostile.cases import BEFORE, CallWith, Case, Group
 
 _MODELS: Sequence[tuple[type, Mapping[str, object]]] = (
     (NodeConfig, {}),
@@ -58,8 +58,12 @@ def type_cases() -> Iterator[Case]:
     """Make a case of every field and wrong type."""
     for model, needed in _MODELS:
         for field in fields(model):
-            for value in _wrong(field):
-                yield _case(model, {**needed, field.name: value}, field)
+            title = f"{model.__name__} {field.name}"
+            yield from Group(title, _making(model, needed, field), BEFORE, field.encode_name, _wrong(field)).cases()
+
+
+def _making(model: type, needed: Mapping[str, object], field: FieldInfo) -> CallWith:
+    return lambda at, value: at.make(model, **{**needed, field.name: value})
 
 
 def _wrong(field: FieldInfo) -> Sequence[object]:
@@ -70,11 +74,3 @@ def _wrong(field: FieldInfo) -> Sequence[object]:
     origin = get_origin(field.type) or field.type
     items = _OF_ITEMS.get(origin, ()) if object not in kinds else ()
     return [*_WRONG.get(origin, (None, 5, "x", {})), *items]
-
-
-def _case(model: Any, given: Mapping[str, object], field: FieldInfo) -> Case:  # noqa: ANN401 - any model
-
-    async def make(_: object) -> object:
-        return model(**given)
-
-    return Case(f"{model.__name__} {field.name}={shown(given[field.name])}", make, BEFORE, field.encode_name)
