@@ -7,11 +7,12 @@
     +-- EngineStreamError           the engine reported an error inside a 200 stream
     +-- EngineError                 the engine answered with an error status
     |   +-- InvalidArgumentError    400
-    |   +-- UnauthorizedError       401
+    |   +-- UnauthorizedError       401, also when a registry said so to the engine
     |   +-- ForbiddenError          403
     |   +-- NotFoundError           404
     |   +-- ConflictError           409
     |   +-- EngineInternalError     500 and above
+    +-- CredentialsError            a registry's credentials can't be had: a broken file, a helper that fails
     +-- SubnetOverlapError          a network's subnet is taken by another network
     +-- UnsupportedOperationError   this engine, or this version of it, can't do that
     +-- ContainerExitedError        a container ended where it was to run
@@ -89,7 +90,7 @@ class InvalidArgumentError(EngineError):
 
 
 class UnauthorizedError(EngineError):
-    """401: credentials are missing or wrong."""
+    """401: credentials are missing or wrong; of a registry's the engine may say so under another status."""
 
 
 class ForbiddenError(EngineError):
@@ -106,6 +107,17 @@ class ConflictError(EngineError):
 
 class EngineInternalError(EngineError):
     """500 and above: the engine failed, or the kernel did."""
+
+
+class CredentialsError(ContainerRuntimeError):
+    """A registry's credentials can't be had; names registry, file or helper, and what to do, never a secret."""
+
+    def __init__(self, registry: str, problem: str, advice: str) -> None:
+        """Tell for which registry, what is wrong and what to do."""
+        super().__init__(f"credentials for {registry}: {problem}; {advice}")
+        self.registry = registry
+        self.problem = problem
+        self.advice = advice
 
 
 class SubnetOverlapError(ContainerRuntimeError):

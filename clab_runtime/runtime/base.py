@@ -19,6 +19,7 @@ from clab_runtime.models import (
     Node,
     NodeConfig,
     PullPolicy,
+    PullProgress,
     RuntimeConfig,
 )
 from clab_runtime.stream import Stream
@@ -105,10 +106,9 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
-        """Make an image available, as the policy says; POST /images/create.
+        """Make an image available, as the policy says; `stream_pull` to its end, and its errors. POST /images/create.
 
-        Raises NotFoundError when the policy is `Never` and the engine lacks the image, and EngineStreamError when the
-        pull fails on the way.
+        Has no time-out of its own.
         """
 
     @abstractmethod
@@ -228,6 +228,19 @@ class ContainerRuntime(ABC):
 
         `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
         container stops.
+        """
+
+    @abstractmethod
+    def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
+        """Make an image available, as the policy says, and stream how far that is; POST /images/create.
+
+        The last item, and no other, has the fraction 1; an image that need not be pulled gives that one alone. Who is
+        slow to ask gets the latest state, not every one. Streams of one image share one pull; it ends, unfinished, when
+        the last of them is closed. The registry's credentials are found as the docker CLI does.
+
+        Raises NotFoundError when the registry lacks the image, or the engine does and the policy is `Never`,
+        UnauthorizedError when the registry wants credentials or others, CredentialsError when they can't be had, and
+        EngineStreamError when the pull fails on the way.
         """
 
     @abstractmethod

@@ -9,6 +9,7 @@ from datetime import datetime
 import anyio
 import msgspec
 
+from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.version import APIVersion, EngineInfo
@@ -33,6 +34,7 @@ from clab_runtime.models import (
     Node,
     NodeConfig,
     PullPolicy,
+    PullProgress,
     RuntimeConfig,
 )
 from clab_runtime.models.given import check_instance
@@ -44,7 +46,7 @@ from clab_runtime.runtime.faults import START_FAULTS, ride_out
 from clab_runtime.runtime.listing import list_all
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.network_spec import network_request
-from clab_runtime.runtime.pulling import pull
+from clab_runtime.runtime.pulling import Pulls
 from clab_runtime.runtime.removal import remove
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
@@ -72,6 +74,7 @@ class DockerRuntime(ContainerRuntime):
         self._config = RuntimeConfig()
         self._mgmt = MgmtNet()
         self._client: EngineClient | None = None
+        self._pulls = Pulls(docker_credentials)
         self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
         self.faults: Counter[str] = Counter()
         """How often each known transient fault has been ridden out, by its name."""
@@ -160,7 +163,9 @@ class DockerRuntime(ContainerRuntime):
             await mgmt.delete(self._engine, self._mgmt.network)
 
     async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
-        await pull(self._engine, image, PullPolicy(policy))
+        async with self.stream_pull(image, policy) as progress:
+            async for _ in progress:
+                pass
 
     async def inspect_image(self, image: str) -> ImageInspect:
         return image_from_reply(await self._engine.images.inspect(image))
@@ -275,6 +280,9 @@ class DockerRuntime(ContainerRuntime):
             return (await engine.containers.inspect(container)).config.tty
 
         return Stream(LogSource(raw, has_tty, timestamps=timestamps))
+
+    def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
+        return self._pulls.stream(self._engine, image, PullPolicy(policy))
 
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
         options = EventStreamOptions() if options is None else options

@@ -54,9 +54,9 @@ class Request:
 class Peer:
     """The engine's side of a connection."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, received: bytes = b"") -> None:
         self.stream = stream
-        self._buffer = b""
+        self._buffer = received
 
     async def head(self) -> Request:
         """Read the next request's head; EndOfStream when the client has hung up."""

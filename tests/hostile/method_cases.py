@@ -67,6 +67,9 @@ OF_IMAGES: Sequence[Group] = (
         *NO_NAMES, "upper/CASE", "a b", "alpine:", EVIL_LINE, "http://x", "alpine@sha256:1", LONG, "f" * 64,
     )),
     Group("pull_image", lambda at, image: at.runtime.pull_image(image), ENGINE, "", ("127.0.0.1:1/x:1",)),
+    Group("stream_pull", lambda at, image: at.pull(image), BEFORE, "image", (*NO_NAMES, "upper/CASE", EVIL_LINE, LONG)),
+    Group("stream_pull", lambda at, image: at.pull(image), ENGINE, "", ("127.0.0.1:1/x:2",)),
+    Group("stream_pull policy", lambda at, policy: at.pull("busybox", policy), BEFORE, "image-pull-policy", ("", 5)),
     Group("pull_image Never", lambda at, image: at.runtime.pull_image(image, PullPolicy.NEVER), ENGINE, "", (
         "nosuch/image:1", "busybox:nosuch", "busybox@sha256:" + "0" * 64,
     )),

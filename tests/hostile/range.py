@@ -80,6 +80,12 @@ class Range:
             await runtime.create_net()
             await runtime.delete_net()
 
+    async def pull(self, *words: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Read a pull's progress."""
+        async with self.runtime.stream_pull(*words) as progress:
+            async for _ in progress:
+                pass
+
     async def log(self, **words: Any) -> None:  # noqa: ANN401 - the types are what is wrong
         """Read the target's log."""
         async with self.runtime.stream_logs(self.target, **words) as log:

@@ -307,7 +307,7 @@ async def test_an_engine_that_does_not_answer_in_time_is_a_time_out(no_leaks: No
 
     async with no_leaks(), fake_engine(hang) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        mgmt = MgmtNet(network="x", bridge="y", mtu=1)
+        mgmt = MgmtNet(network="x", bridge="y", mtu=1500)
         await runtime.init(with_config(RuntimeConfig(timeout=0.05)), with_mgmt_net(mgmt))
         with pytest.raises(TimeoutError, match="GET /containers/r1/json"):
             await runtime.get_container_status("r1")
@@ -331,7 +331,7 @@ async def delete_from(script: Script, timeout: float = 30) -> tuple[list[str], C
     error: ContainerRuntimeError | None = None
     async with fake_engine(script) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        config, mgmt = RuntimeConfig(timeout=timeout), MgmtNet(network="x", bridge="y", mtu=1)
+        config, mgmt = RuntimeConfig(timeout=timeout), MgmtNet(network="x", bridge="y", mtu=1500)
         await runtime.init(with_config(config), with_mgmt_net(mgmt))
         try:
             await runtime.delete_container("r1")
