@@ -1,13 +1,11 @@
 """Where hostile cases are tried: a lab on a real engine through the public names alone, and what is counted there."""
 
 import secrets
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import httpx
 
 from clab_runtime import (
     ContainerRuntime,
@@ -21,13 +19,9 @@ from clab_runtime import (
     open_runtime,
     wait_for_container_running,
 )
-from clab_runtime.engine.transport import EngineTransport
 
 IMAGE = "busybox"
 FOREVER = "sleep 100000"
-
-asked: ContextVar[list[str]] = ContextVar("asked")
-"""What the case at hand has asked the engine for."""
 
 
 class Range:
@@ -146,19 +140,3 @@ async def open_range(kind: str) -> AsyncGenerator[Range]:
                 for container in [at.target, at.idle, *await at.strangers()]:
                     await runtime.delete_container(container)
                 await runtime.delete_net()
-
-
-@contextmanager
-def counted() -> Generator[None]:
-    """Note every request that any client of this process sends."""
-    send = EngineTransport.handle_async_request
-
-    async def noted(self: EngineTransport, request: httpx.Request) -> httpx.Response:
-        asked.get([]).append(f"{request.method} {request.url.raw_path.decode()[:200]}")
-        return await send(self, request)
-
-    EngineTransport.handle_async_request = noted  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        EngineTransport.handle_async_request = send  # type: ignore[method-assign]

@@ -2,13 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import anyio
 
 from clab_runtime import EngineError, EngineStreamError, InvalidValueError, UnsupportedOperationError
 from tests.hostile.cases import Case, Outcome
-from tests.hostile.range import Range, asked
+from tests.hostile.range import Range
+from tests.noting import noting
+
+asked: ContextVar[list[str]] = ContextVar("asked")
+"""What the case at hand has asked the engine for."""
 
 AT_ONCE = 6
 """Cases that are tried at once; the engine is slow at starting containers."""
@@ -43,9 +48,10 @@ async def try_all(cases: Sequence[Case], at: Range) -> Report:
         async with limiter:
             await _try(case, at, report)
 
-    async with anyio.create_task_group() as tasks:
-        for case in cases:
-            tasks.start_soon(one, case)
+    with noting(lambda request: asked.get([]).append(request)):
+        async with anyio.create_task_group() as tasks:
+            for case in cases:
+                tasks.start_soon(one, case)
     return report
 
 

@@ -13,7 +13,7 @@ from tests.engines import Engine
 from tests.hostile.method_cases import method_cases
 from tests.hostile.network_cases import network_cases
 from tests.hostile.node_cases import node_cases
-from tests.hostile.range import counted, open_range
+from tests.hostile.range import open_range
 from tests.hostile.runner import try_all
 from tests.hostile.type_cases import type_cases
 
@@ -38,8 +38,7 @@ async def test_hostile_input_is_refused_in_its_place_and_leaves_nothing(
     at_home: Engine, no_leaks: NoLeaks, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with no_leaks(), open_range(at_home.kind) as at:
-        with counted():
-            reports = {what: await try_all(cases, at) for what, cases in CASES.items()}
+        reports = {what: await try_all(cases, at) for what, cases in CASES.items()}
         left = await at.strangers()
     with capsys.disabled():
         print("", *(f"{at_home.name}, {what}: {report}" for what, report in reports.items()), sep="\n")  # noqa: T201 - to be seen
