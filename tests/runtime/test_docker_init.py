@@ -155,7 +155,7 @@ async def test_nothing_works_before_init(call: Call) -> None:
 async def test_nothing_works_after_the_end(call: Call, no_leaks: NoLeaks) -> None:
     async with no_leaks(), fake_engine(answering(answer(b"{}"))) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1)))
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
         await runtime.aclose()
         with pytest.raises(EngineConnectionError, match="closed"):
             await call(runtime)

@@ -1,7 +1,5 @@
 """A container's life on a real Docker: made, started, stopped, frozen and deleted."""
 
-from contextlib import suppress
-
 import anyio
 import msgspec
 import pytest
@@ -191,18 +189,16 @@ async def test_what_is_not_there_is_not_found(lab: Lab, method: str) -> None:
         await getattr(lab.runtime, method)("nobody")
 
 
-@pytest.mark.parametrize("name", ["", "  "])
-async def test_a_blank_name_is_refused_before_any_request(lab: Lab, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "  ", "a/../../images/busybox", "/x1"])
+async def test_a_name_that_is_blank_or_a_way_is_refused_before_any_request(lab: Lab, name: str) -> None:
     with pytest.raises(InvalidValueError):
         await lab.runtime.delete_container(name)
 
 
-@pytest.mark.parametrize("name", ["a/../../images/busybox", "x\r\nHost: y", "%2e%2e", "x" * 10_000])
+@pytest.mark.parametrize("name", ["x\r\nHost: y", "%2e%2e", "x" * 10_000])
 async def test_a_hostile_name_reaches_nothing_else(lab: Lab, name: str) -> None:
-    with suppress(EngineError):  # an engine may redirect a path with dots in it
-        assert await lab.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
-    with suppress(EngineError):
-        await lab.runtime.delete_container(name)
+    assert await lab.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
+    await lab.runtime.delete_container(name)
     await lab.client.images.inspect("busybox")
 
 
