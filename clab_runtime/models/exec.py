@@ -9,7 +9,7 @@ import msgspec
 
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models.base import Model, is_list
-from clab_runtime.models.given import check_text
+from clab_runtime.models.given import check_instance, check_text
 
 _SEPARATOR = "\n+++++++++++++++++++++++++++++\n\n"
 
@@ -108,10 +108,15 @@ class ExecCollection:
     """The results of many commands, by container."""
 
     def __init__(self, results: Mapping[str, Iterable[ExecResult]] | None = None) -> None:
-        self._results = {name: list(some) for name, some in (results or {}).items()}
+        self._results: dict[str, list[ExecResult]] = {}
+        for name, some in (results or {}).items():
+            self.add(name, *some)
 
     def add(self, container: str, *results: ExecResult) -> None:
         """Append results of a container."""
+        check_text("container", container)
+        for result in results:
+            check_instance("results", result, ExecResult)
         self._results.setdefault(container, []).extend(results)
 
     def __getitem__(self, container: str) -> Sequence[ExecResult]:

@@ -95,7 +95,7 @@ def check_text(field: str, value: object) -> None:
 def check_instance(field: str, value: object, kind: type) -> None:
     """Refuse what is no model of a kind; its type is shown, since there may be secrets in the value."""
     if kind is not object and not isinstance(value, kind):
-        raise InvalidValueError(field, type(value), f"give a {kind.__name__}")
+        raise InvalidValueError(field, type(value), f"give an instance of {kind.__name__}")
 
 
 def _check_plain(field: str, value: object, kind: object) -> None:
@@ -128,4 +128,4 @@ def _check_items(field: str, value: object, kind: object) -> None:
         try:
             check(field, item, kind)
         except InvalidValueError as error:
-            raise InvalidValueError(field, key, f"of its value: {error.allowed}") from None
+            raise InvalidValueError(field, key, f"its value is wrong: {error.allowed}") from None

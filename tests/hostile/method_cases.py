@@ -8,6 +8,7 @@ from clab_runtime import (
     CONTAINER_RUNTIMES,
     EndpointlessNode,
     ExecCmd,
+    ExecCollection,
     GenericFilter,
     MgmtNet,
     NodeConfig,
@@ -97,6 +98,9 @@ OF_COMMANDS: Sequence[Group] = (
           BEFORE, "command", _NO_COMMANDS),
     Group("ExecCmd", lambda at, command: at.make(ExecCmd, command), BEFORE, "command", (
         "", " ", "'", '"a', None, 5, b"ls", [], [""], ["ls", 5], [None], [b"ls"], ["a\0b"], "a\0b", "\ud800", {"ls": 1},
+    )),
+    Group("ExecCollection", lambda at, results: at.make(ExecCollection().add, "r1", *results), BEFORE, "results", (
+        (None,), ("uid=0",), (5, 6), ({"stdout": "x"},),
     )),
     Group("exec of no program", lambda at, command: at.fails(ExecCmd(command)), HARMLESS, "", (
         "/nosuch/program", "nosuch", "/etc/passwd", "../../bin/nosuch",
