@@ -53,6 +53,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("engine.client",),
     ("engine",),
+    ("host",),
     ("streams",),
     ("runtime",),
     ("deploy",),
@@ -62,7 +63,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """Lowest first; a module imports from its own layer and from below. A name stands for what is in it, too."""
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EXTRAS = {"yaml"}
+EXTRAS = {"pyroute2", "yaml"}
 IMPORT_NAMES = {"PyYAML": "yaml"}
 
 
@@ -180,4 +181,4 @@ def test_importing_the_package_loads_no_extra_and_no_event_loop() -> None:
     loaded = set(result.stdout.split())
     assert "clab_runtime.runtime.base" in loaded
     assert not {"httpx", "clab_runtime.engine"} & loaded  # they come with the first runtime that is opened
-    assert not loaded & {"yaml", "trio", "uvloop", "docker", "aiodocker", "pytest"}
+    assert not loaded & {"yaml", "pyroute2", "trio", "uvloop", "docker", "aiodocker", "pytest"}

@@ -20,6 +20,9 @@ _PLAIN: Mapping[object, tuple[type | tuple[type, ...], str]] = {
     float: ((int, float), "give a number"),
 }
 
+_HARMLESS = (NoneType, int, float)
+"""What is shown as it is."""
+
 
 class GivenModel(Model, frozen=True, omit_defaults=True):
     """A model that users make."""
@@ -81,11 +84,14 @@ def check(field: str, value: object, kind: object) -> None:
 
 
 def check_text(field: str, value: object) -> None:
-    """Refuse what is no text, and text that no engine takes: with NUL in it, or without bytes in UTF-8."""
+    """Refuse what is no text, and text that no engine takes: with NUL in it, or without bytes in UTF-8.
+
+    Of what may be a secret, the error shows just what is wrong: the type, or the character.
+    """
     if not isinstance(value, str):
-        raise InvalidValueError(field, value, "give text")
+        raise InvalidValueError(field, value if isinstance(value, _HARMLESS) else type(value), "give text")
     if "\0" in value:
-        raise InvalidValueError(field, value, "give text without NUL")
+        raise InvalidValueError(field, "\0", "give text without NUL")
     try:
         value.encode()
     except UnicodeEncodeError as exc:

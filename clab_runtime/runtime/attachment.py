@@ -11,7 +11,7 @@ from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import InvalidValueError, UnsupportedOperationError
 from clab_runtime.models import MgmtNet, NodeConfig
 from clab_runtime.runtime.addresses import check_interface, check_mac, static_address
-from clab_runtime.runtime.settings import words
+from clab_runtime.runtime.settings import shared_container, words
 
 ENDPOINT_MAC_SINCE: Final = APIVersion(1, 44)
 """The first API where a hardware address belongs to the endpoint; older ones have it at the top."""
@@ -61,9 +61,9 @@ class Attachment(msgspec.Struct, frozen=True):
         return self.network_mode.startswith("container:")
 
 
-def attachment(node: NodeConfig, mgmt: MgmtNet, api: APIVersion, network_container: str | None) -> Attachment:
+def attachment(node: NodeConfig, mgmt: MgmtNet, api: APIVersion) -> Attachment:
     """Choose the network and what is asked for there; refuse what that network mode can't give."""
-    mode = _network_mode(node, mgmt, network_container)
+    mode = _network_mode(node, mgmt)
     if mode == mgmt.network:
         return _managed(node, mgmt, api)
     _refuse(node, _OF_AN_ENDPOINT)
@@ -82,13 +82,10 @@ def check_network_name(name: str) -> str:
     return name
 
 
-def _network_mode(node: NodeConfig, mgmt: MgmtNet, network_container: str | None) -> str:
+def _network_mode(node: NodeConfig, mgmt: MgmtNet) -> str:
     """Put the node's word into the engine's."""
     network = check_network_name(mgmt.network)
-    kind, colon, container = node.network_mode.partition(":")
-    if kind == "container" and colon and container.strip():
-        return f"container:{network_container or container}"
-    if node.network_mode in {"none", "host"}:
+    if node.network_mode in {"none", "host"} or shared_container(node.network_mode):
         return node.network_mode
     if node.network_mode in {*_MANAGED_WORDS, network}:
         return network

@@ -68,7 +68,7 @@ class ContainerRuntime(ABC):
         """Apply the options and get in touch with the engine.
 
         A management network without an MTU gets that of the engine's default bridge if it is called `clab`, else 1500;
-        one without a bridge learns it from the engine if the network exists. GET /_ping, GET /networks/{id}.
+        one without a bridge learns it from the engine if the network exists. GET /_ping, GET /info, GET /networks/{id}.
         """
 
     @abstractmethod
@@ -85,7 +85,11 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     def get_cooc_bind_mounts(self) -> Sequence[Bind]:
-        """Return what a container that drives this engine needs mounted."""
+        """Return what a container that drives this engine needs mounted, besides the socket.
+
+        On Docker its containers directory and /run/netns. `init` asks where the engine keeps its data, since this is
+        no coroutine; before it, and where a proxy refuses GET /info, that is taken to be /var/lib/docker.
+        """
 
     # ------------------------------------------------------------ network and images
 
@@ -93,8 +97,12 @@ class ContainerRuntime(ABC):
     async def create_net(self) -> None:
         """Create the management network, or use the one there is; safe when two labs do it at once.
 
-        Afterwards `mgmt` holds the bridge and the gateways. Raises SubnetOverlapError when another network has the
-        addresses. POST /networks/create.
+        Afterwards `mgmt` holds the bridge and the gateways. Addresses of a bridge that is there already become the
+        gateways. Raises SubnetOverlapError when another network has the addresses. POST /networks/create.
+
+        If the bridge is in this process's network namespace: switches rp_filter off for `all` and `default`, lets the
+        bridge pass on LLDP (group_fwd_mask 16384), and accepts what goes in and out of it in the chain DOCKER-USER,
+        unless `external_access` is False. What the process has no right to do is a warning.
         """
 
     @abstractmethod
@@ -102,6 +110,9 @@ class ContainerRuntime(ABC):
         """Delete the management network unless it is the engine's own, is kept, is not a lab's, or is in use.
 
         One that is gone already is no error. DELETE /networks/{id}.
+
+        When nobody uses it any more, the accept rules of its bridge go as well, and what this runtime has changed is
+        set back: the mask of a bridge that stays, and rp_filter once the engine has no lab's network left.
         """
 
     @abstractmethod
@@ -129,7 +140,9 @@ class ContainerRuntime(ABC):
     async def start_container(self, container: str, node: Node) -> "StartedContainer":
         """Start a created container and return a handle to wait with; POST /containers/{id}/start.
 
-        A fault that is known to pass is tried again. One that runs already is left as it is.
+        A fault that is known to pass is tried again. One that runs already is left as it is. Links
+        `/run/netns/<longname>` to its network namespace, unless that is the host's own; where this can't be done, it is
+        a warning.
         """
 
     @abstractmethod
@@ -151,7 +164,7 @@ class ContainerRuntime(ABC):
     async def delete_container(self, container: str) -> None:
         """Delete a container with its anonymous volumes, after a graceful stop if `config` says so.
 
-        One that is gone already is no error. DELETE /containers/{id}.
+        One that is gone already is no error; its link in /run/netns goes all the same. DELETE /containers/{id}.
         """
 
     # ------------------------------------------------------------ looking at containers
@@ -178,7 +191,10 @@ class ContainerRuntime(ABC):
     async def get_ns_path(self, container: str) -> str:
         """Return the path of a running container's network namespace; GET /containers/{id}/json.
 
-        Raises ContainerExitedError, with the last output, when it does not run.
+        That is `/proc/<pid>/ns/net` where the process is seen, else the engine's own file, else `/run/netns/<name>`.
+        With the network of the host or of another container it is theirs; without a network (`none`) its own. Raises
+        ContainerExitedError, with the last output, when it does not run, or has not been started yet, and
+        ContainerRuntimeError when the namespace is on another machine.
         """
 
     @abstractmethod

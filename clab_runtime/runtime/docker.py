@@ -12,13 +12,15 @@ import msgspec
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
-from clab_runtime.engine.version import APIVersion, EngineInfo
+from clab_runtime.engine.target import named
+from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import (
     ContainerRuntimeError,
     InvalidValueError,
     NotFoundError,
     UnsupportedOperationError,
 )
+from clab_runtime.host.side import HostSide
 from clab_runtime.models import (
     Bind,
     ContainerEvent,
@@ -38,16 +40,19 @@ from clab_runtime.models import (
     RuntimeConfig,
 )
 from clab_runtime.models.given import check_instance
-from clab_runtime.runtime import arguments, mgmt
+from clab_runtime.runtime import arguments, cooc, mgmt, settings
 from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import START_FAULTS, ride_out
 from clab_runtime.runtime.listing import list_all
+from clab_runtime.runtime.mgmt_host import close_on_host, open_on_host
+from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.network_spec import network_request
 from clab_runtime.runtime.pulling import Pulls
 from clab_runtime.runtime.removal import remove
+from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
@@ -74,6 +79,8 @@ class DockerRuntime(ContainerRuntime):
         self._config = RuntimeConfig()
         self._mgmt = MgmtNet()
         self._client: EngineClient | None = None
+        self._host = HostSide()
+        self._data_root = cooc.DEFAULT_ROOT
         self._pulls = Pulls(docker_credentials)
         self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
         self.faults: Counter[str] = Counter()
@@ -128,6 +135,7 @@ class DockerRuntime(ContainerRuntime):
         engine = EngineClient(self._endpoint, timeout=self._timeout)
         self._client = engine
         await engine.info()
+        self._data_root = await cooc.data_root(engine)  # for get_cooc_bind_mounts, which is no coroutine
         if not self._mgmt.mtu:
             mtu = await mgmt.detect_mtu(engine, self._mgmt.network)
             self._mgmt = msgspec.structs.replace(self._mgmt, mtu=mtu)
@@ -149,18 +157,19 @@ class DockerRuntime(ContainerRuntime):
         return endpoint.path
 
     def get_cooc_bind_mounts(self) -> Sequence[Bind]:
-        raise _not_yet("get_cooc_bind_mounts")
+        return cooc.docker_mounts(self._data_root)
 
     # ------------------------------------------------------------ network and images
 
     async def create_net(self) -> None:
         info = await self._engine.info()
-        network = await mgmt.create_or_find(self._engine, self._mgmt, info.version)
+        network = await mgmt.create_or_find(self._engine, self._host, self._mgmt, info)
         self._mgmt = mgmt_from_network(self._mgmt, network)
+        await open_on_host(self._engine, self._host, self._mgmt)
 
     async def delete_net(self) -> None:
-        if not self._config.keep_mgmt_net and self._mgmt.network != mgmt.DEFAULT_BRIDGE_NETWORK:
-            await mgmt.delete(self._engine, self._mgmt.network)
+        if not self._config.keep_mgmt_net and await mgmt.delete(self._engine, self._mgmt.network):
+            await close_on_host(self._engine, self._host, self._mgmt)
 
     async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
         async with self.stream_pull(image, policy) as progress:
@@ -175,9 +184,9 @@ class DockerRuntime(ContainerRuntime):
     async def create_container(self, node: NodeConfig) -> str:
         check_instance("node", node, NodeConfig)
         engine = self._engine
-        info = await engine.info()
-        _refuse_later_features(node, info)
-        request = container_request(node, self._mgmt, info.api_version)
+        api = (await engine.info()).api_version
+        container_request(node, self._mgmt, api)  # refuses what is malformed before the engine is asked for others
+        request = container_request(await find_shared(engine, node), self._mgmt, api)
         async with self._creating:
             created = await complete_or_undo(
                 lambda: engine.containers.create(node.long_name, request),
@@ -186,9 +195,11 @@ class DockerRuntime(ContainerRuntime):
         return created.id
 
     async def start_container(self, container: str, node: Node) -> StartedContainer:
-        arguments.check_node(node)  # its links are made by the orchestrator
+        arguments.check_node(node)
         engine = self._engine
+        long_name = node.config.long_name and settings.container_name(node.config.long_name)
         await ride_out(START_FAULTS, self.faults, lambda: engine.containers.start(container))
+        await link_namespace(engine, self._host, container, long_name)
         return EngineStartedContainer(engine, container)
 
     async def stop_container(self, container: str, signal: str | None = None) -> None:
@@ -204,10 +215,12 @@ class DockerRuntime(ContainerRuntime):
         await self._engine.containers.unpause(container)
 
     async def delete_container(self, container: str) -> None:
+        link = await find_link(self._engine, named(container, "container"))
         with suppress(NotFoundError):
             if self._config.graceful_shutdown:
                 await self.stop_container(container)
             await remove(self._engine, container, self._timeout)
+        self._host.unlink(link)
 
     # ------------------------------------------------------------ looking at containers
 
@@ -229,7 +242,7 @@ class DockerRuntime(ContainerRuntime):
         return health.status == HEALTHY
 
     async def get_ns_path(self, container: str) -> str:
-        raise _not_yet("get_ns_path")
+        return await namespace_path(self._engine, container)
 
     async def get_hosts_path(self, container: str) -> str:
         return (await self._engine.containers.inspect(container)).hosts_path
@@ -308,12 +321,6 @@ async def _now(engine: EngineClient) -> str:
         return f"{time.time():.9f}"
     moment = datetime.fromisoformat((await engine.system.info()).system_time)
     return f"{moment.timestamp():.9f}"
-
-
-def _refuse_later_features(node: NodeConfig, info: EngineInfo) -> None:
-    """Refuse what would need to ask the engine first, rather than to do it by half."""
-    if node.network_mode.startswith("container:"):
-        raise UnsupportedOperationError(info.engine, info.version, "network-mode container:<node> yet")
 
 
 def _not_yet(feature: str) -> UnsupportedOperationError:

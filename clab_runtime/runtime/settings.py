@@ -17,8 +17,10 @@ _SECOND = 1_000_000_000
 _CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 _LONGEST_HOSTNAME = 64
 _CAPABILITY = re.compile(r"(CAP_)?[A-Za-z][A-Za-z0-9_]*", re.IGNORECASE | re.ASCII)
-_SYSCTL = re.compile(r"[A-Za-z0-9_./-]+")
+_USER = re.compile(r"[^\s:]+(:[^\s:]+)?")
+_SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)+")
 _CPUS = re.compile(r"([0-9]+)(?:-([0-9]+))?")
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _RESTART = re.compile(r"(no|always|unless-stopped|on-failure)(?::([0-9]{1,9}))?")
 _FEWEST_WORDS = {"NONE": 1, "CMD": 2, "CMD-SHELL": 2}
 _MOST_WORDS = {"NONE": 1, "CMD-SHELL": 2}
@@ -48,6 +50,13 @@ def hostname(name: str) -> str:
     return name
 
 
+def user(name: str) -> str:
+    """Return who runs the command, if it can be somebody; whether there is such a user only the image knows."""
+    if name and not _USER.fullmatch(name):
+        raise InvalidValueError("user", name, "write a user, user:group, uid or uid:gid, without blanks")
+    return name
+
+
 def labels(given: Mapping[str, str]) -> dict[str, str]:
     """Refuse a label without a name; engines take it, and nobody finds it again."""
     for name in given:
@@ -73,7 +82,7 @@ def environment(variables: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def sysctls(settings: Mapping[str, str]) -> dict[str, str]:
-    """Check the names of kernel settings."""
+    """Check the names of kernel settings; with .. in them engines would write to other files of /proc/sys."""
     for name in settings:
         if not _SYSCTL.fullmatch(name):
             raise InvalidValueError("sysctls", name, "write a name such as net.ipv4.ip_forward")
@@ -107,10 +116,15 @@ def cpuset(text: str) -> str:
 
 def pid_mode(mode: str) -> str:
     """Check whose pid namespace is used."""
-    kind, colon, container = mode.partition(":")
-    if mode in {"", "host"} or (kind == "container" and colon and container and not _has_blanks(container)):
+    if mode in {"", "host"} or shared_container(mode):
         return mode
     raise InvalidValueError("pidmode", mode, "leave it empty, or write host or container:<name>")
+
+
+def shared_container(mode: str) -> str:
+    """Tell the node or container whose namespace `container:<name>` means; empty where it means none."""
+    kind, _, container = mode.partition(":")
+    return container if kind == "container" and _CONTAINER.fullmatch(container) else ""
 
 
 def cgroup_parent(path: str) -> str:

@@ -49,7 +49,7 @@ OF_CONTAINERS: Mapping[str, tuple[CallWith, frozenset[Outcome]]] = {
     "delete_container": (lambda at, name: at.runtime.delete_container(name), HARMLESS),
     "get_container_status": (lambda at, name: at.knows_none(name), HARMLESS),
     "is_healthy": (lambda at, name: at.runtime.is_healthy(name), ENGINE),
-    "get_ns_path": (lambda at, name: at.runtime.get_ns_path(name), EITHER),
+    "get_ns_path": (lambda at, name: at.runtime.get_ns_path(name), ENGINE),
     "get_hosts_path": (lambda at, name: at.runtime.get_hosts_path(name), ENGINE),
     "log_non_running_container_output": (lambda at, name: at.runtime.log_non_running_container_output(name), ANY),
     "exec": (lambda at, name: at.runtime.exec(name, ExecCmd("true")), ENGINE),

@@ -26,6 +26,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
 from tests.engines import Engine
 
@@ -79,9 +80,9 @@ class Lab:
         await self.start(node)
         return node.long_name
 
-    async def plain(self, script: str, short_name: str = "plain") -> str:
-        """Run a shell script in a container without a TTY, which the runtime itself never makes."""
-        name = labels.container_name(self.name, short_name)
+    async def plain(self, script: str, name: str = "") -> str:
+        """Run a shell script in a container that the runtime itself never makes: without a TTY, by any name."""
+        name = name or labels.container_name(self.name, "plain")
         request = schema.ContainerCreate(
             image=IMAGE,
             cmd=("sh", "-c", script),
@@ -118,6 +119,15 @@ class Lab:
         for network in await self.client.networks.list():
             if network.name.startswith(self.name):
                 await self.client.networks.remove(network.id)
+        for volume in await self.client.volumes.list():
+            if volume.name.startswith(self.name):
+                await self.client.volumes.remove(volume.name)
+        self.unlink()
+
+    def unlink(self) -> None:
+        """Remove the links of containers that were removed past the code under test."""
+        for link in netns.DIRECTORY.glob(labels.container_name(self.name, "*")):
+            link.unlink()
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):

@@ -88,11 +88,6 @@ async def test_a_malformed_value_is_refused_before_any_request(lab: Lab) -> None
         await lab.runtime.create_container(msgspec.structs.replace(lab.node(), memory="lots"))
 
 
-async def test_the_network_of_another_node_is_not_there_yet(lab: Lab) -> None:
-    with pytest.raises(UnsupportedOperationError, match="container:"):
-        await lab.runtime.create_container(lab.node(network_mode="container:r2"))
-
-
 async def test_starting_what_runs_leaves_it_as_it_is(lab: Lab) -> None:
     name = await lab.up()
     before = (await lab.client.containers.inspect(name)).state
