@@ -49,6 +49,11 @@ class InvalidValueError(ContainerRuntimeError, ValueError):
         self.allowed = allowed
 
 
+def not_writable(field: str, exc: UnicodeEncodeError) -> InvalidValueError:
+    """Make the error for text that has no bytes; of the text, which may be a secret, it shows just what is wrong."""
+    return InvalidValueError(field, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for")
+
+
 class EngineConnectionError(ContainerRuntimeError):
     """The engine can't be reached; names the endpoint, the problem and what to do."""
 

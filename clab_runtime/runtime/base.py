@@ -264,7 +264,8 @@ class ContainerRuntime(ABC):
     ) -> Stream[LogLine]:
         """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
 
-        `tail` is a number of lines. A followed stream is complete when the container stops.
+        `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
+        container stops.
         """
 
     @abstractmethod

@@ -10,9 +10,14 @@ import anyio
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.target import not_writable
 from clab_runtime.engine.tasks import run_all
-from clab_runtime.errors import ContainerRuntimeError, EngineError, InvalidValueError, UnsupportedOperationError
+from clab_runtime.errors import (
+    ContainerRuntimeError,
+    EngineError,
+    InvalidValueError,
+    UnsupportedOperationError,
+    not_writable,
+)
 from clab_runtime.models import ExecCmd
 from clab_runtime.runtime.execution import execute
 from clab_runtime.runtime.shielding import UNDO_TIME, shielded

@@ -14,9 +14,9 @@ import msgspec
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
+from clab_runtime.engine.target import named
 from clab_runtime.errors import (
     ContainerRuntimeError,
-    InvalidValueError,
     NotFoundError,
     UnsupportedOperationError,
 )
@@ -39,7 +39,8 @@ from clab_runtime.models import (
     PullProgress,
     RuntimeConfig,
 )
-from clab_runtime.runtime import cooc, mgmt, settings
+from clab_runtime.models.given import check_instance
+from clab_runtime.runtime import arguments, cooc, mgmt, settings
 from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
 from clab_runtime.runtime.copying import copy_file
 from clab_runtime.runtime.diagnosis import log_last_output
@@ -51,6 +52,7 @@ from clab_runtime.runtime.listing import list_all
 from clab_runtime.runtime.mgmt_host import close_on_host, open_on_host
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
+from clab_runtime.runtime.network_spec import network_request
 from clab_runtime.runtime.pulling import Pulls
 from clab_runtime.runtime.removal import remove
 from clab_runtime.runtime.sharing import find_shared
@@ -105,9 +107,11 @@ class DockerRuntime(ContainerRuntime):
         return MappingProxyType(self._faults)
 
     def with_config(self, config: RuntimeConfig) -> None:
+        check_instance("config", config, RuntimeConfig)
         self._config = config
 
     def with_mgmt_net(self, mgmt: MgmtNet) -> None:
+        check_instance("mgmt", mgmt, MgmtNet)
         self._mgmt = mgmt
 
     def with_keep_mgmt_net(self) -> None:
@@ -129,7 +133,9 @@ class DockerRuntime(ContainerRuntime):
 
     async def init(self, *options: RuntimeOption) -> None:
         for option in options:
+            arguments.check_option(option)
             option(self)
+        network_request(self._mgmt, "")  # what is malformed is refused here, before anything is asked for
         await self.aclose()
         engine = EngineClient(self._endpoint, timeout=self._timeout)
         self._client = engine
@@ -181,6 +187,7 @@ class DockerRuntime(ContainerRuntime):
     # ------------------------------------------------------------ a container's life
 
     async def create_container(self, node: NodeConfig) -> str:
+        check_instance("node", node, NodeConfig)
         engine = self._engine
         api = (await engine.info()).api_version
         container_request(node, self._mgmt, api)  # refuses what is malformed before the engine is asked for others
@@ -193,6 +200,7 @@ class DockerRuntime(ContainerRuntime):
         return created.id
 
     async def start_container(self, container: str, node: Node) -> StartedContainer:
+        arguments.check_node(node)
         engine = self._engine
         long_name = node.config.long_name and settings.container_name(node.config.long_name)
         await ride_out(START_FAULTS, self._faults, lambda: engine.containers.start(container))
@@ -212,7 +220,7 @@ class DockerRuntime(ContainerRuntime):
         await self._engine.containers.unpause(container)
 
     async def delete_container(self, container: str) -> None:
-        link = await find_link(self._engine, container)
+        link = await find_link(self._engine, named(container, "container"))
         with suppress(NotFoundError):
             if self._config.graceful_shutdown:
                 await self.stop_container(container)
@@ -270,14 +278,15 @@ class DockerRuntime(ContainerRuntime):
         tail: int | None = None,
         timestamps: bool = False,
     ) -> Stream[LogLine]:
-        if tail is not None and tail < 0:
-            raise InvalidValueError("tail", tail, "give a number of lines, or None for all")
+        arguments.check_flag("follow", follow)
+        arguments.check_flag("timestamps", timestamps)
+        arguments.check_lines(tail)
         engine = self._engine
         raw = engine.containers.logs(
             container,
             follow=follow,
-            since=since.timestamp() if since else None,
-            until=until.timestamp() if until else None,
+            since=arguments.timestamp("since", since),
+            until=arguments.timestamp("until", until),
             tail=tail,
             timestamps=timestamps,
         )
@@ -291,11 +300,12 @@ class DockerRuntime(ContainerRuntime):
         return self._pulls.stream(self._engine, image, PullPolicy(policy))
 
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
+        options = EventStreamOptions() if options is None else options
+        check_instance("options", options, EventStreamOptions)
         engine = self._engine
-        labels = (options or EventStreamOptions()).labels
         filters = {
             "type": ["container"],
-            "label": [f"{key}={value}" if value else key for key, value in labels.items()],
+            "label": [f"{key}={value}" if value else key for key, value in options.labels.items()],
         }
 
         async def listen() -> RawStream:

@@ -60,7 +60,7 @@ async def execute_detached(engine: EngineClient, container: str, command: ExecCm
 
 def _argv(command: ExecCmd) -> tuple[str, ...]:
     """Return the command's words; a bare string is what people give by mistake."""
-    if not hasattr(command, "argv"):
+    if not isinstance(command, ExecCmd):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError("command", command, "wrap it: ExecCmd('ls -l') or ExecCmd(['ls', '-l'])")
     return command.argv
 

@@ -1,6 +1,5 @@
 """A container's life on a real Docker: made, started, stopped, frozen and deleted."""
 
-from contextlib import suppress
 from functools import partial
 from signal import Signals
 
@@ -282,18 +281,16 @@ async def test_what_is_not_there_is_not_found(lab: Lab, method: str) -> None:
         await getattr(lab.runtime, method)("nobody")
 
 
-@pytest.mark.parametrize("name", ["", "  "])
-async def test_a_blank_name_is_refused_before_any_request(lab: Lab, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "  ", "a/../../images/busybox", "/x1"])
+async def test_a_name_that_is_blank_or_a_way_is_refused_before_any_request(lab: Lab, name: str) -> None:
     with pytest.raises(InvalidValueError):
         await lab.runtime.delete_container(name)
 
 
-@pytest.mark.parametrize("name", ["a/../../images/busybox", "x\r\nHost: y", "%2e%2e", "x" * 10_000])
+@pytest.mark.parametrize("name", ["x\r\nHost: y", "%2e%2e", "x" * 10_000])
 async def test_a_hostile_name_reaches_nothing_else(lab: Lab, name: str) -> None:
-    with suppress(EngineError):  # an engine may redirect a path with dots in it
-        assert await lab.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
-    with suppress(EngineError):
-        await lab.runtime.delete_container(name)
+    assert await lab.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
+    await lab.runtime.delete_container(name)
     await lab.client.images.inspect("busybox")
 
 
@@ -404,7 +401,7 @@ async def test_an_engine_that_does_not_answer_in_time_is_a_time_out(no_leaks: No
 
     async with no_leaks(), fake_engine(hang) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        mgmt = MgmtNet(network="x", bridge="y", mtu=1)
+        mgmt = MgmtNet(network="x", bridge="y", mtu=1500)
         await runtime.init(with_config(RuntimeConfig(timeout=0.05)), with_mgmt_net(mgmt))
         with pytest.raises(TimeoutError, match="GET /containers/r1/json"):
             await runtime.get_container_status("r1")
@@ -428,7 +425,7 @@ async def delete_from(script: Script, timeout: float = 30) -> tuple[list[str], C
     error: ContainerRuntimeError | None = None
     async with fake_engine(script) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        config, mgmt = RuntimeConfig(timeout=timeout), MgmtNet(network="x", bridge="y", mtu=1)
+        config, mgmt = RuntimeConfig(timeout=timeout), MgmtNet(network="x", bridge="y", mtu=1500)
         await runtime.init(with_config(config), with_mgmt_net(mgmt))
         try:
             await runtime.delete_container("r1")
