@@ -7,13 +7,15 @@ import anyio
 
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import ConflictError, InvalidValueError, NotFoundError
+from clab_runtime.models.given import check_text
 
 _ALLOWED = "give a signal's name, such as SIGTERM or term or SIGRTMIN+3, or its number"
 
 
 def signal_number(signal: str) -> int:
     """Read a signal's name or number; raise InvalidValueError for what is none."""
-    word = str(signal).upper().removeprefix("SIG")
+    check_text("signal", signal)
+    word = signal.upper().removeprefix("SIG")
     name, sign, offset = word.partition("-" if "-" in word else "+")
     try:
         if word.isascii() and word.isdecimal():

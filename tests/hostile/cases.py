@@ -30,7 +30,6 @@ BEFORE = frozenset({Outcome.BEFORE})
 ENGINE = frozenset({Outcome.ENGINE})
 HARMLESS = frozenset({Outcome.HARMLESS})
 EITHER = BEFORE | ENGINE
-ANY = frozenset(Outcome)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from clab_runtime import (
     register,
     wait_for_container_running,
 )
-from tests.hostile.cases import ANY, BEFORE, EITHER, ENGINE, HARMLESS, CallWith, Case, Group, Outcome
+from tests.hostile.cases import BEFORE, EITHER, ENGINE, HARMLESS, CallWith, Case, Group, Outcome
 
 LONG = "x" * 10_000
 HUGE = 10**400
@@ -51,11 +51,11 @@ OF_CONTAINERS: Mapping[str, tuple[CallWith, frozenset[Outcome]]] = {
     "is_healthy": (lambda at, name: at.runtime.is_healthy(name), ENGINE),
     "get_ns_path": (lambda at, name: at.runtime.get_ns_path(name), ENGINE),
     "get_hosts_path": (lambda at, name: at.runtime.get_hosts_path(name), ENGINE),
-    "log_non_running_container_output": (lambda at, name: at.runtime.log_non_running_container_output(name), ANY),
+    "log_non_running_container_output": (lambda at, name: at.runtime.log_non_running_container_output(name), ENGINE),
     "exec": (lambda at, name: at.runtime.exec(name, ExecCmd("true")), ENGINE),
     "exec_not_wait": (lambda at, name: at.runtime.exec_not_wait(name, ExecCmd("true")), ENGINE),
-    "write_to_stdin_no_wait": (lambda at, name: at.runtime.write_to_stdin_no_wait(name, b"x"), EITHER),
-    "copy_to_container": (lambda at, name: at.runtime.copy_to_container(name, "/tmp/x", "/etc/hostname"), EITHER),
+    "write_to_stdin_no_wait": (lambda at, name: at.runtime.write_to_stdin_no_wait(name, b"x"), ENGINE),
+    "copy_to_container": (lambda at, name: at.runtime.copy_to_container(name, "/tmp/x", "/etc/hostname"), ENGINE),
     "stream_logs": (lambda at, name: anext(at.runtime.stream_logs(name)), ENGINE),
 }
 """Every method that takes a container, and what comes of one that the engine does not know."""
@@ -85,8 +85,7 @@ OF_NODES: Sequence[Group] = (
     Group("start_container node", lambda at, node: at.runtime.start_container(at.target, node), BEFORE, "node", (
         None, "r1", 5, {"config": {}}, NodeConfig(), EndpointlessNode,
     )),
-    # Where the engine is given the signal, it takes any for a container that does not run.
-    Group("stop_container signal", lambda at, signal: at.runtime.stop_container(at.idle, signal), ANY, "", (
+    Group("stop_container signal", lambda at, signal: at.runtime.stop_container(at.target, signal), BEFORE, "signal", (
         "NOSUCH", "SIGNOSUCH", "-1", "9999", "TERM; rm", EVIL_LINE, " ", "\ud800", 5, b"TERM", ["TERM"],
     )),
 )

@@ -25,13 +25,12 @@ FOREVER = "sleep 100000"
 
 
 class Range:
-    """A runtime, a container that runs and one that does not, and helpers that take values of any type."""
+    """A runtime, a container that runs, and helpers that take values of any type."""
 
     def __init__(self, kind: str, runtime: ContainerRuntime, lab: str) -> None:
         self.kind = kind
         self.runtime = runtime
         self.target = labels.container_name(lab, "target")
-        self.idle = labels.container_name(lab, "idle")
         self.lab = lab
 
     async def create(self, **words: Any) -> str:  # noqa: ANN401 - the types are what is wrong
@@ -119,7 +118,7 @@ class Range:
     async def strangers(self) -> list[str]:
         """Name the lab's containers that ought to be gone."""
         found = await self.runtime.list_containers([GenericFilter("label", labels.CONTAINERLAB, "=", self.lab)])
-        return [name for container in found for name in container.names if name not in {self.target, self.idle}]
+        return [name for container in found for name in container.names if name != self.target]
 
 
 @asynccontextmanager
@@ -131,12 +130,11 @@ async def open_range(kind: str) -> AsyncGenerator[Range]:
         at = Range(kind, runtime, lab)
         try:
             await runtime.create_net()
-            nodes = [NodeConfig(**at.usual(), long_name=name) for name in (at.target, at.idle)]
-            await runtime.start_container(await runtime.create_container(nodes[0]), EndpointlessNode(nodes[0]))
-            await runtime.create_container(nodes[1])
+            node = NodeConfig(**at.usual(), long_name=at.target)
+            await runtime.start_container(await runtime.create_container(node), EndpointlessNode(node))
             yield at
         finally:
             with anyio.CancelScope(shield=True):
-                for container in [at.target, at.idle, *await at.strangers()]:
+                for container in [at.target, *await at.strangers()]:
                     await runtime.delete_container(container)
                 await runtime.delete_net()

@@ -58,7 +58,7 @@ def test_every_field_of_a_node_and_of_a_network_and_every_method_has_a_case() ->
     names = " ".join(case.name for cases in CASES.values() for case in cases)
     fields = {*NodeConfig.__struct_fields__, *MgmtNet.__struct_fields__}
     without_arguments = {"aclose", "check_connection", "delete_net", "get_cooc_bind_mounts", "get_runtime_socket"}
-    settings = {"name", "config", "mgmt", "with_config", "with_mgmt_net", "with_keep_mgmt_net"}
+    settings = {"name", "config", "mgmt", "faults", "with_config", "with_mgmt_net", "with_keep_mgmt_net"}
     methods = {name for name in vars(ContainerRuntime) if not name.startswith("_")} - without_arguments - settings
     assert {name for name in fields | methods if name not in names} == set()
 
