@@ -33,8 +33,10 @@ demo: $(READY)
 
 test: $(READY)
 	@export CLAB_ENGINES_DIR="$(TEST_ENGINES)" ENGINES="$(ENGINES)"; status=0; \
-	.venv/bin/coverage run -m pytest $(ARGS) || status=$$?; \
+	.venv/bin/coverage erase; \
+	.venv/bin/coverage run -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile) || status=$$?; \
 	.venv/bin/python -m tests.engines down --all || status=1; \
+	.venv/bin/coverage combine --quiet || status=1; \
 	[ $$status = 0 ] || exit $$status; \
 	[ -n "$(ARGS)" ] || .venv/bin/coverage report --include='clab_runtime/engine/*' --fail-under=95
 

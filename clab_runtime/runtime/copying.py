@@ -16,9 +16,9 @@ from clab_runtime.errors import (
     EngineError,
     InvalidValueError,
     UnsupportedOperationError,
-    not_writable,
 )
 from clab_runtime.models import ExecCmd
+from clab_runtime.models.given import check_text
 from clab_runtime.runtime.execution import execute
 from clab_runtime.runtime.shielding import UNDO_TIME, shielded
 from clab_runtime.runtime.source_file import open_source
@@ -129,15 +129,10 @@ class _Upload:
 
 def _split(destination: str) -> tuple[str, str]:
     """Part a file's path in the container into its directory and its name."""
-    if not isinstance(destination, str) or "\0" in destination:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidValueError("destination", destination, _ALLOWED)
+    check_text("destination", destination)
     directory, name = posixpath.split(destination)
     if not directory.startswith("/") or name in {"", ".", ".."}:
         raise InvalidValueError("destination", destination, _ALLOWED)
-    try:
-        destination.encode()
-    except UnicodeEncodeError as exc:
-        raise not_writable("destination", exc) from exc
     return directory, name
 
 

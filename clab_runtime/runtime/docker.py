@@ -190,8 +190,9 @@ class DockerRuntime(ContainerRuntime):
         check_instance("node", node, NodeConfig)
         engine = self._engine
         api = (await engine.info()).api_version
-        container_request(node, self._mgmt, api)  # refuses what is malformed before the engine is asked for others
-        request = container_request(await find_shared(engine, node), self._mgmt, api)
+        request = container_request(node, self._mgmt, api)  # refuses what is malformed before any request
+        if (sharing := await find_shared(engine, node)) is not node:
+            request = container_request(sharing, self._mgmt, api)
         async with self._creating:
             created = await complete_or_undo(
                 lambda: engine.containers.create(node.long_name, request),

@@ -2,10 +2,10 @@
 
 import anyio
 
+from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import ContainerUnhealthyError, EngineProtocolError
 from clab_runtime.models import ContainerStatus
-from clab_runtime.runtime.backoff import growing_delays
 from clab_runtime.runtime.base import StartedContainer
 from clab_runtime.runtime.diagnosis import diagnose
 from clab_runtime.runtime.health import HEALTHY, UNHEALTHY, health_log, health_of
