@@ -5,7 +5,6 @@ time-out of its own, and ends because it is complete, because it is closed, or b
 `anext` loses nothing and may be repeated. One left open warns.
 """
 
-import time
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import Generic, Protocol, Self, TypeVar
@@ -15,9 +14,6 @@ from anyio.lowlevel import checkpoint
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-GATHERING_TIME = 0.001
-"""Seconds between two looks at a stream that never makes us wait; the kernel's buffer holds more than comes in it."""
 
 
 class Source(Protocol[T_co]):
@@ -45,7 +41,6 @@ class Stream(Generic[T]):
         self._batch: Iterator[T] = iter(())
         self._opened = False
         self._closed = False
-        self._hurried = False
         self._opening: anyio.CancelScope | None = None
 
     async def __aenter__(self) -> Self:
@@ -106,13 +101,8 @@ class Stream(Generic[T]):
     async def _receive(self) -> Iterable[T] | None:
         """Wait for the next batch; being closed meanwhile is an end like any other."""
         try:
-            # A fast engine never makes the socket wait: yield here, or no other task would run; and let what comes in
-            # many small pieces gather, since waking up for each costs more than all that is in it.
-            await (anyio.sleep(GATHERING_TIME) if self._hurried else checkpoint())
-            asked = time.monotonic()
-            batch = await self._source.next_batch()
-            self._hurried = time.monotonic() - asked < GATHERING_TIME / 2
-            return batch  # noqa: TRY300 - the way out that is usual
+            await checkpoint()  # a fast engine never makes the socket wait, and no other task would run
+            return await self._source.next_batch()
         except anyio.ClosedResourceError:
             if self._closed:
                 return None

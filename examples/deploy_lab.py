@@ -27,6 +27,7 @@ from display import Display, make_display, table
 from clab_runtime import (
     ContainerRuntime,
     ContainerRuntimeError,
+    CredentialsError,
     EndpointlessNode,
     EngineError,
     EngineStreamError,
@@ -136,8 +137,10 @@ class Lab:
 
         display.step(f"getting image {self.plan.image}")
         try:
-            await self.runtime.pull_image(self.plan.image, PullPolicy.IF_NOT_PRESENT)
-        except (EngineError, EngineStreamError) as error:
+            async with self.runtime.stream_pull(self.plan.image, PullPolicy.IF_NOT_PRESENT) as pull:
+                async for progress in pull:
+                    display.progress(progress.fraction)
+        except (CredentialsError, EngineError, EngineStreamError) as error:
             raise LabError(f"image {self.plan.image} is not on the engine, and can't be pulled: {error}") from error
 
         async with anyio.create_task_group() as log_followers:

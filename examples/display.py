@@ -56,6 +56,9 @@ class Display:
         """Show what the lab as a whole is doing."""
         self._line(text)
 
+    def progress(self, fraction: float) -> None:
+        """Show how far the step is; where lines stay, the step alone has to do."""
+
     def stage(self, name: str, stage: str) -> None:
         """Show how far a node is."""
         self._line(f"{name:{self._name_width}}  {stage}")
@@ -104,7 +107,7 @@ class TerminalDisplay(Display):
         """Show the nodes of these names."""
         super().__init__(names)
         self._rows = {name: Row(name) for name in names}
-        self._step = ""
+        self._step = self._progress = ""
         self._events = self._logs = 0
         self._drawn = 0
         self._colourful = not os.environ.get("NO_COLOR")
@@ -132,7 +135,11 @@ class TerminalDisplay(Display):
 
     def step(self, text: str) -> None:
         """Show it above the nodes."""
-        self._step = text
+        self._step, self._progress = text, ""
+
+    def progress(self, fraction: float) -> None:
+        """Show it behind the step."""
+        self._progress = f" {fraction:.0%}"
 
     def stage(self, name: str, stage: str) -> None:
         """Show it behind the node's name."""
@@ -161,7 +168,7 @@ class TerminalDisplay(Display):
         self._drawn = len(lines)
 
     def _head(self, width: int) -> str:
-        text = f"{self._step}  {self._seconds():.1f} s, {self._events} events, {self._logs} log lines"
+        text = f"{self._step}{self._progress}  {self._seconds():.1f} s, {self._events} events, {self._logs} log lines"
         return self._paint(text[:width], BOLD)
 
     def _row(self, row: Row, width: int) -> str:

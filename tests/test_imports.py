@@ -13,16 +13,21 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "clab_runtime"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "stream"),
+    ("backoff", "errors", "stream"),
     (
         "models",
+        "engine.auth",
         "engine.bounded",
         "engine.context",
+        "engine.credentials",
         "engine.dial",
         "engine.endpoint",
         "engine.framing",
+        "engine.helper",
         "engine.http1",
         "engine.lazy",
+        "engine.pace",
+        "engine.processes",
         "engine.reference",
         "engine.schema",
         "engine.ssh",
@@ -48,6 +53,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("engine.client",),
     ("engine",),
+    ("host",),
     ("streams",),
     ("runtime",),
     ("deploy",),
@@ -57,7 +63,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 """Lowest first; a module imports from its own layer and from below. A name stands for what is in it, too."""
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EXTRAS = {"yaml"}
+EXTRAS = {"pyroute2", "yaml"}
 IMPORT_NAMES = {"PyYAML": "yaml"}
 
 
@@ -175,4 +181,4 @@ def test_importing_the_package_loads_no_extra_and_no_event_loop() -> None:
     loaded = set(result.stdout.split())
     assert "clab_runtime.runtime.base" in loaded
     assert not {"httpx", "clab_runtime.engine"} & loaded  # they come with the first runtime that is opened
-    assert not loaded & {"yaml", "trio", "uvloop", "docker", "aiodocker", "pytest"}
+    assert not loaded & {"yaml", "pyroute2", "trio", "uvloop", "docker", "aiodocker", "pytest"}

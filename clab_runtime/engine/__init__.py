@@ -9,6 +9,7 @@ volumes and the system; `schema` has what goes over the wire.
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.credentials import RegistryCredentials
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles, resolve_docker, resolve_podman
 from clab_runtime.engine.framing import FrameDecoder, JSONDecoder, LineSplitter
@@ -29,6 +30,7 @@ __all__ = [
     "JSONDecoder",
     "LineSplitter",
     "RawStream",
+    "RegistryCredentials",
     "TLSFiles",
     "resolve_docker",
     "resolve_podman",

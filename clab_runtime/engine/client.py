@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from clab_runtime.engine.containers import Containers
+from clab_runtime.engine.credentials import HEADER, RegistryCredentials, SecretHeaders
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
 from clab_runtime.engine.execs import Execs
@@ -22,11 +23,11 @@ from clab_runtime.engine.networks import Networks
 from clab_runtime.engine.raw import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
 from clab_runtime.engine.system import System
-from clab_runtime.engine.target import QueryValue, not_writable, with_query
+from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport
 from clab_runtime.engine.version import EngineInfo, negotiate
 from clab_runtime.engine.volumes import Volumes
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError, not_writable
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ MAX_BODY = 256 * 1024 * 1024
 """Bytes of an answer that is held in memory; a list of ten thousand containers has some 30 MB."""
 
 _Headers = list[tuple[bytes, bytes]]
-_WITHOUT_BODY = {"query", "timeout", "dedicated"}
+_WITHOUT_BODY = {"query", "timeout", "dedicated", "credentials"}
 _NO_BODY = httpx.ByteStream(b"")
 _encoder = msgspec.json.Encoder()
 
@@ -51,6 +52,8 @@ class Options(TypedDict, total=False):
     """The body, to be sent as JSON."""
     content: AsyncIterable[bytes] | None
     """The body, a tar archive to be streamed."""
+    credentials: RegistryCredentials | None
+    """Who the engine is to be for a registry."""
     upgrade: bool
     """Whether to ask for a raw duplex."""
     timeout: float | None
@@ -198,7 +201,10 @@ class EngineClient:
         extensions: dict[str, object] = {"timeout": {"read": options.get("timeout")}}
         if options.get("dedicated"):
             extensions[DEDICATED] = True
-        return httpx.Request(method, self._url, headers=headers, stream=stream, extensions=extensions)
+        request = httpx.Request(method, self._url, headers=headers, stream=stream, extensions=extensions)
+        if (credentials := options.get("credentials")) is not None:
+            request.headers = SecretHeaders([*request.headers.raw, (HEADER.encode(), credentials.header())])
+        return request
 
     def _body(self, options: Options) -> tuple[_Headers | httpx.Headers, httpx.AsyncByteStream]:
         """Return the body that the options ask for, with the headers that belong to it."""

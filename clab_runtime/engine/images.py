@@ -4,7 +4,8 @@ from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.raw import JSONSource
+from clab_runtime.engine.credentials import RegistryCredentials
+from clab_runtime.engine.raw import JSONSource, RawStream
 from clab_runtime.engine.target import named, segment
 from clab_runtime.stream import Stream
 
@@ -26,17 +27,20 @@ class Images:
         """List images; GET /images/json."""
         return await self._client.request("GET", "/images/json", list[schema.ImageSummary], query={"filters": filters})
 
-    def pull(self, repository: str, tag: str) -> Stream[schema.ProgressLine]:
+    def pull(
+        self, repository: str, tag: str, credentials: RegistryCredentials | None = None
+    ) -> Stream[schema.ProgressLine]:
         """Pull an image, `tag` being a tag or a digest, and report its progress; POST /images/create.
 
         A failure after the first line raises EngineStreamError.
         """
         query = {"fromImage": named(repository, "image"), "tag": named(tag, "tag")}
-        return _progress(self._client, "/images/create", query, None)
+        raw = self._client.stream("POST", "/images/create", query=query, credentials=credentials)
+        return _progress(raw)
 
     def load(self, archive: AsyncIterable[bytes]) -> Stream[schema.ProgressLine]:
         """Load images from a tar archive as `docker save` writes it; POST /images/load."""
-        return _progress(self._client, "/images/load", {}, archive)
+        return _progress(self._client.stream("POST", "/images/load", content=archive))
 
     async def tag(self, image: str, repository: str, tag: str) -> None:
         """Give an image another name; POST /images/{name}/tag."""
@@ -48,9 +52,6 @@ class Images:
         await self._client.call("DELETE", f"/images/{segment(image, 'image')}", query={"force": force}, dedicated=True)
 
 
-def _progress(
-    client: "EngineClient", path: str, query: Mapping[str, str], archive: AsyncIterable[bytes] | None
-) -> Stream[schema.ProgressLine]:
+def _progress(raw: RawStream) -> Stream[schema.ProgressLine]:
     """Stream the progress of a long operation on images."""
-    raw = client.stream("POST", path, query=query, content=archive)
     return Stream(JSONSource(raw, schema.ProgressLine, lambda line: line.failure))

@@ -7,6 +7,7 @@ import anyio
 import httpx
 
 from clab_runtime.engine.framing import JSONDecoder
+from clab_runtime.engine.pace import Pace
 from clab_runtime.errors import EngineStreamError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class RawStream:
         self._call = (method, path, options)
         self._response: httpx.Response | None = None
         self._pieces: AsyncIterator[bytes] | None = None
+        self._pace = Pace()
 
     @property
     def content_type(self) -> str:
@@ -58,12 +60,15 @@ class RawStream:
 
     async def receive(self) -> bytes:
         """Return the next bytes, `b""` after the last; raise EngineProtocolError when the engine breaks off."""
+        await self._pace.before_read()
         if self._pieces is None:
             raise anyio.ClosedResourceError
         try:
-            return await anext(self._pieces, b"")
+            data = await anext(self._pieces, b"")
         except FOREIGN_ERRORS as exc:
             raise self._client.translated(*self._call[:2], exc) from exc
+        self._pace.after_read(len(data))
+        return data
 
     async def aclose(self) -> None:
         """Close the connection."""

@@ -3,7 +3,6 @@
 import os
 import shlex
 import socket
-import subprocess
 import tempfile
 from math import ceil
 from typing import IO
@@ -13,6 +12,7 @@ from anyio import BrokenResourceError, EndOfStream
 from anyio.abc import ByteStream
 
 from clab_runtime.engine.endpoint import EngineEndpoint
+from clab_runtime.engine.processes import Process, ended
 from clab_runtime.engine.unix import DEFAULT_MAX_BYTES, UnixStream
 from clab_runtime.errors import EngineConnectionError
 
@@ -20,12 +20,7 @@ REAP_SECONDS = 5.0
 """How long closing waits for a killed ssh to be gone."""
 EXIT_SECONDS = 2.0
 """How long an error waits for ssh's own words and status, once it has closed its output."""
-FIRST_LOOK = 0.001
-LAST_LOOK = 0.05
-"""Seconds between looks whether ssh has ended: doubled from the first to the last."""
 _MAX_WORDS = 8192
-
-Process = subprocess.Popen[bytes]
 
 _SOCKET_OPTION = {"docker": "--host", "podman": "--url"}
 
@@ -82,7 +77,7 @@ class SSHStream(ByteStream):
         if self._answered:
             return
         with anyio.move_on_after(EXIT_SECONDS):
-            await _ended(self._process)
+            await ended(self._process)
         words = _last_line(self._words) or "it said nothing"
         problem = f"ssh ended before the engine answered (status {self._process.returncode}): {words}"
         raise EngineConnectionError(str(self._endpoint), problem, _advice(self._endpoint)) from error
@@ -115,10 +110,7 @@ def command(endpoint: EngineEndpoint, connect_seconds: float) -> list[str]:
 
 
 def _start(endpoint: EngineEndpoint, connect_seconds: float, stdio: socket.socket, words: IO[bytes]) -> Process:
-    """Run ssh with the socket as its input and output, out of reach of the terminal's Ctrl-C: we close it ourselves.
-
-    Not through the event loop's own subprocesses: asyncio's lose the status when their watcher and kill() race to reap.
-    """
+    """Run ssh with the socket as its input and output, out of reach of the terminal's Ctrl-C: we close it ourselves."""
     line = command(endpoint, connect_seconds)
     try:
         return Process(line, stdin=stdio.fileno(), stdout=stdio.fileno(), stderr=words, start_new_session=True)
@@ -132,15 +124,7 @@ def _start(endpoint: EngineEndpoint, connect_seconds: float, stdio: socket.socke
 async def _kill(process: Process) -> None:
     """End a process and reap it."""
     process.kill()
-    await _ended(process)
-
-
-async def _ended(process: Process) -> None:
-    """Wait until a process has ended, and reap it."""
-    delay = FIRST_LOOK
-    while process.poll() is None:
-        await anyio.sleep(delay)
-        delay = min(2 * delay, LAST_LOOK)
+    await ended(process)
 
 
 def _last_line(words: IO[bytes]) -> str:

@@ -17,6 +17,7 @@ from clab_runtime.models.mounts import Bind, Volume
 from clab_runtime.models.network import MgmtNet
 from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
+from clab_runtime.models.pull import PullProgress
 
 __all__ = [
     "Bind",
@@ -47,6 +48,7 @@ __all__ = [
     "NodeConfig",
     "PortBinding",
     "PullPolicy",
+    "PullProgress",
     "RootFS",
     "RuntimeConfig",
     "StreamName",

@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import field
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.words import WordedModel
 
@@ -30,7 +30,7 @@ class PullPolicy(StrEnum):
         raise InvalidValueError("image-pull-policy", value, f"choose one of {', '.join(cls)}")
 
 
-class HealthcheckConfig(Model, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
+class HealthcheckConfig(GivenModel, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
     """How the engine finds out whether a container is healthy; 0 leaves a number to the engine."""
 
     test: Sequence[str] = ()
@@ -45,7 +45,7 @@ class HealthcheckConfig(Model, frozen=True, kw_only=True, omit_defaults=True, re
     """Whole seconds after the start in which failures don't count."""
 
 
-class DNSConfig(Model, frozen=True, kw_only=True, omit_defaults=True):
+class DNSConfig(GivenModel, frozen=True, kw_only=True, omit_defaults=True):
     """How a container resolves names."""
 
     servers: Sequence[str] = ()

@@ -1,5 +1,6 @@
 """The network that a node's container joins, and what it asks for there."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -21,6 +22,8 @@ _FIRST_INTERFACE = "eth0"
 
 _MANAGED_WORDS = ("", "bridge", "default")
 _RESERVED = ("none", "host", "default")
+_SAID = f"{', '.join(_RESERVED[:-1])} or {_RESERVED[-1]}"
+_NETWORK = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}")
 
 _Reader = Callable[[NodeConfig], object]
 _OF_AN_ENDPOINT: Mapping[str, _Reader] = {
@@ -71,8 +74,11 @@ def attachment(node: NodeConfig, mgmt: MgmtNet, api: APIVersion) -> Attachment:
 
 def check_network_name(name: str) -> str:
     """Return the management network's name, if it can be one and is no word for a network mode."""
-    if not name.strip() or name in _RESERVED or ":" in name or "/" in name:
-        raise InvalidValueError("network", name, f"give a network's name without : and /, not {', '.join(_RESERVED)}")
+    if not _NETWORK.fullmatch(name) or name in _RESERVED:
+        allowed = (
+            f"a network's name has letters, digits, _, . and -, begins with none of the last two, and is not {_SAID}"
+        )
+        raise InvalidValueError("network", name, allowed)
     return name
 
 

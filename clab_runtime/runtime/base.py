@@ -1,7 +1,7 @@
 """ContainerRuntime: the interface of all runtimes, each method documented here; and the options of `init`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from clab_runtime.models import (
@@ -19,6 +19,7 @@ from clab_runtime.models import (
     Node,
     NodeConfig,
     PullPolicy,
+    PullProgress,
     RuntimeConfig,
 )
 from clab_runtime.stream import Stream
@@ -50,6 +51,11 @@ class ContainerRuntime(ABC):
     def mgmt(self) -> MgmtNet:
         """The management network; after `create_net` with what the engine chose."""
 
+    @property
+    @abstractmethod
+    def faults(self) -> Mapping[str, int]:
+        """How often each transient fault of the engine has been ridden out so far, by its name; a live view."""
+
     @abstractmethod
     def with_config(self, config: RuntimeConfig) -> None:
         """Record the settings for `init`."""
@@ -67,7 +73,7 @@ class ContainerRuntime(ABC):
         """Apply the options and get in touch with the engine.
 
         A management network without an MTU gets that of the engine's default bridge if it is called `clab`, else 1500;
-        one without a bridge learns it from the engine if the network exists. GET /_ping, GET /networks/{id}.
+        one without a bridge learns it from the engine if the network exists. GET /_ping, GET /info, GET /networks/{id}.
         """
 
     @abstractmethod
@@ -84,7 +90,11 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     def get_cooc_bind_mounts(self) -> Sequence[Bind]:
-        """Return what a container that drives this engine needs mounted."""
+        """Return what a container that drives this engine needs mounted, besides the socket.
+
+        On Docker its containers directory and /run/netns. `init` asks where the engine keeps its data, since this is
+        no coroutine; before it, and where a proxy refuses GET /info, that is taken to be /var/lib/docker.
+        """
 
     # ------------------------------------------------------------ network and images
 
@@ -92,8 +102,12 @@ class ContainerRuntime(ABC):
     async def create_net(self) -> None:
         """Create the management network, or use the one there is; safe when two labs do it at once.
 
-        Afterwards `mgmt` holds the bridge and the gateways. Raises SubnetOverlapError when another network has the
-        addresses. POST /networks/create.
+        Afterwards `mgmt` holds the bridge and the gateways. Addresses of a bridge that is there already become the
+        gateways. Raises SubnetOverlapError when another network has the addresses. POST /networks/create.
+
+        If the bridge is in this process's network namespace: switches rp_filter off for `all` and `default`, lets the
+        bridge pass on LLDP (group_fwd_mask 16384), and accepts what goes in and out of it in the chain DOCKER-USER,
+        unless `external_access` is False. What the process has no right to do is a warning.
         """
 
     @abstractmethod
@@ -101,14 +115,16 @@ class ContainerRuntime(ABC):
         """Delete the management network unless it is the engine's own, is kept, is not a lab's, or is in use.
 
         One that is gone already is no error. DELETE /networks/{id}.
+
+        When nobody uses it any more, the accept rules of its bridge go as well, and what this runtime has changed is
+        set back: the mask of a bridge that stays, and rp_filter once the engine has no lab's network left.
         """
 
     @abstractmethod
     async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
-        """Make an image available, as the policy says; POST /images/create.
+        """Make an image available, as the policy says; `stream_pull` to its end, and its errors. POST /images/create.
 
-        Raises NotFoundError when the policy is `Never` and the engine lacks the image, and EngineStreamError when the
-        pull fails on the way.
+        Has no time-out of its own.
         """
 
     @abstractmethod
@@ -131,14 +147,17 @@ class ContainerRuntime(ABC):
     async def start_container(self, container: str, node: Node) -> "StartedContainer":
         """Start a created container and return a handle to wait with; POST /containers/{id}/start.
 
-        A fault that is known to pass is tried again. One that runs already is left as it is.
+        A fault that is known to pass is tried again. One that runs already is left as it is. Links
+        `/run/netns/<longname>` to its network namespace, unless that is the host's own; where this can't be done, it is
+        a warning.
         """
 
     @abstractmethod
     async def stop_container(self, container: str, signal: str | None = None) -> None:
         """Stop a container with a signal (its own, if none is given), and kill it after `config.timeout` seconds.
 
-        One that does not run is left as it is. POST /containers/{id}/stop.
+        A signal is a name such as `SIGINT`, `int` or `SIGRTMIN+3`, or a number. One that does not run is left as it
+        is; no restart policy starts it again. POST /containers/{id}/stop, POST /containers/{id}/kill.
         """
 
     @abstractmethod
@@ -153,7 +172,7 @@ class ContainerRuntime(ABC):
     async def delete_container(self, container: str) -> None:
         """Delete a container with its anonymous volumes, after a graceful stop if `config` says so.
 
-        One that is gone already is no error. DELETE /containers/{id}.
+        One that is gone already is no error; its link in /run/netns goes all the same. DELETE /containers/{id}.
         """
 
     # ------------------------------------------------------------ looking at containers
@@ -180,7 +199,10 @@ class ContainerRuntime(ABC):
     async def get_ns_path(self, container: str) -> str:
         """Return the path of a running container's network namespace; GET /containers/{id}/json.
 
-        Raises ContainerExitedError, with the last output, when it does not run.
+        That is `/proc/<pid>/ns/net` where the process is seen, else the engine's own file, else `/run/netns/<name>`.
+        With the network of the host or of another container it is theirs; without a network (`none`) its own. Raises
+        ContainerExitedError, with the last output, when it does not run, or has not been started yet, and
+        ContainerRuntimeError when the namespace is on another machine.
         """
 
     @abstractmethod
@@ -189,7 +211,10 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def log_non_running_container_output(self, container: str) -> None:
-        """Log the last output of a container that does not run; GET /containers/{id}/logs."""
+        """Log, as a warning of the logger `clab_runtime`, how a container that does not run ended and its last output.
+
+        Nothing is logged of one that runs or is paused. GET /containers/{id}/json, GET /containers/{id}/logs.
+        """
 
     # ------------------------------------------------------------ inside a container
 
@@ -207,11 +232,24 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
-        """Write to a running container's standard input; POST /containers/{id}/attach."""
+        """Write to a running container's standard input, which stays open; POST /containers/{id}/attach.
+
+        Returns when the engine has taken every byte, without waiting for what the container makes of them. Raises
+        ContainerExitedError when it does not run, ConflictError when it is paused, and TimeoutError when it reads too
+        little for the data to find room within `config.timeout`.
+        """
 
     @abstractmethod
     async def copy_to_container(self, container: str, destination: str, source: str) -> None:
-        """Copy a regular file of this machine into a container, its mode kept; PUT /containers/{id}/archive."""
+        """Copy a regular file of this machine to a path in a container; PUT /containers/{id}/archive.
+
+        `destination` is the file's own absolute path; what is there is replaced, a link too, but no directory is. Mode
+        and modification time are kept, the owner is root. The container need not run. The file is streamed, and each
+        piece of it has `config.timeout`. Raises InvalidValueError, before any request, for a source that is missing,
+        can't be read or is no regular file, SourceFileError when it changes meanwhile, NotFoundError when the
+        container, or the directory in it, is missing, and UnsupportedOperationError where Docker would write below a
+        tmpfs. Failed or cancelled in the middle it removes what has arrived, or logs a warning that it can't.
+        """
 
     # ------------------------------------------------------------ streams
 
@@ -228,7 +266,21 @@ class ContainerRuntime(ABC):
     ) -> Stream[LogLine]:
         """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
 
-        `tail` is a number of lines. A followed stream is complete when the container stops.
+        `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
+        container stops.
+        """
+
+    @abstractmethod
+    def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
+        """Make an image available, as the policy says, and stream how far that is; POST /images/create.
+
+        The last item, and no other, has the fraction 1; an image that need not be pulled gives that one alone. Who is
+        slow to ask gets the latest state, not every one. Streams of one image share one pull; it ends, unfinished, when
+        the last of them is closed. The registry's credentials are found as the docker CLI does.
+
+        Raises NotFoundError when the registry lacks the image, or the engine does and the policy is `Never`,
+        UnauthorizedError when the registry wants credentials or others, CredentialsError when they can't be had, and
+        EngineStreamError when the pull fails on the way.
         """
 
     @abstractmethod
@@ -249,15 +301,26 @@ class StartedContainer(ABC):
 
     @abstractmethod
     async def wait_running(self) -> None:
-        """Wait until it runs; raise ContainerExitedError, with the evidence, when it ended instead."""
+        """Wait, without a limit, until it runs; GET /containers/{id}/json.
+
+        Raises ContainerExitedError, with the evidence, when it ended instead, and NotFoundError when it was removed.
+        """
 
     @abstractmethod
     async def wait_exited(self) -> int:
-        """Wait, without a limit, until it ends; return its exit code. Raises NotFoundError when it was removed."""
+        """Wait, without a limit, until it ends, and return its exit code; POST /containers/{id}/wait.
+
+        One that is started again by its restart policy has ended, too. Raises NotFoundError when it was removed before
+        the wait began; a removal meanwhile is an end.
+        """
 
     @abstractmethod
     async def wait_healthy(self) -> None:
-        """Wait, without a limit, until its health check says healthy; raise ContainerExitedError when it ended."""
+        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json.
+
+        Raises ContainerUnhealthyError when the engine calls it unhealthy instead, ContainerExitedError when it ended,
+        NotFoundError when it was removed, and InvalidValueError when it has no health check.
+        """
 
 
 RuntimeOption = Callable[[ContainerRuntime], None]

@@ -19,13 +19,12 @@ from clab_runtime.runtime import mounts, ports, settings, units
 from clab_runtime.runtime.addresses import check_ip, extra_hosts
 from clab_runtime.runtime.attachment import Attachment, attachment
 from clab_runtime.runtime.network_spec import network_request
-from clab_runtime.runtime.wellformed import wellformed
 
 __all__ = ["NOT_TRANSLATED", "container_request", "network_request"]
 
 NOT_TRANSLATED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
-        ("fqdn", "lab_dir", "index", "group", "kind", "type", "runtime", "startup_delay", "stages", "extras"),
+        ("fqdn", "lab_dir", "index", "group", "kind", "type", "startup_delay", "stages", "extras"),
         "for whoever deploys the lab: its order, its files, its kinds of nodes",
     ),
     "image_pull_policy": "for the caller, to give to pull_image",
@@ -61,8 +60,8 @@ def container_request(
 
     `nofile` limits open files, None: this process's own hard limit.
     """
-    node = wellformed(node)
     settings.container_name(node.long_name)
+    settings.check_runtime(node.runtime, "docker")
     network = attachment(node, mgmt, api)
     return schema.ContainerCreate(
         image=_image(node.image),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import anyio
 
+from clab_runtime.backoff import FIRST_DELAY, growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.framing import STDERR, FrameDecoder
 from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError, InvalidValueError
+from clab_runtime.host.processes import belongs_to
 from clab_runtime.models import ExecCmd, ExecResult
-from clab_runtime.runtime.backoff import FIRST_DELAY, growing_delays
 from clab_runtime.runtime.shielding import complete_or_undo, shielded
 
 logger = logging.getLogger("clab_runtime")
@@ -59,7 +60,7 @@ async def execute_detached(engine: EngineClient, container: str, command: ExecCm
 
 def _argv(command: ExecCmd) -> tuple[str, ...]:
     """Return the command's words; a bare string is what people give by mistake."""
-    if not hasattr(command, "argv"):
+    if not isinstance(command, ExecCmd):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError("command", command, "wrap it: ExecCmd('ls -l') or ExecCmd(['ls', '-l'])")
     return command.argv
 
@@ -121,8 +122,7 @@ def _kill(pid: int, container_id: str) -> bool:
     except OSError:
         return False
     try:
-        # The engine may be on another machine, or in a VM: the same number is somebody else's process here.
-        if container_id not in Path(f"/proc/{pid}/cgroup").read_text():
+        if not belongs_to(pid, container_id):
             return False
         children = _children(pid)
         signal.pidfd_send_signal(process, signal.SIGKILL)

@@ -7,6 +7,7 @@ import anyio
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.version import APIVersion, EngineInfo
 from clab_runtime.errors import (
     ConflictError,
     ContainerRuntimeError,
@@ -16,7 +17,9 @@ from clab_runtime.errors import (
     NotFoundError,
     SubnetOverlapError,
 )
+from clab_runtime.host.side import HostSide
 from clab_runtime.models import MgmtNet, labels
+from clab_runtime.runtime.existing_bridge import with_gateways
 from clab_runtime.runtime.network_reply import find_overlap, network_mtu
 from clab_runtime.runtime.network_spec import network_request
 from clab_runtime.runtime.shielding import complete_or_undo
@@ -33,6 +36,9 @@ RETRIES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 LISTING_TIME = 0.1
 """Seconds from the date of a network to its being listed, at the most."""
+
+UNIQUE_NAMES_SINCE = APIVersion(1, 44)
+"""The API of Docker 25, the first that never makes two networks of one name."""
 
 
 async def find_network(engine: EngineClient, name: str) -> schema.Network | None:
@@ -61,21 +67,29 @@ async def detect_mtu(engine: EngineClient, name: str) -> int:
     return (network_mtu(default) if default else 0) or DEFAULT_MTU
 
 
-async def create_or_find(engine: EngineClient, mgmt: MgmtNet, engine_version: str) -> schema.Network:
+async def create_or_find(engine: EngineClient, host: HostSide, mgmt: MgmtNet, info: EngineInfo) -> schema.Network:
     """Return the management network, which is created unless it is there; POST /networks/create."""
+    network_request(mgmt, info.version)  # what is wrong with it is said before any request
     if network := await find_network(engine, mgmt.network):
         return network
-    request = network_request(mgmt, engine_version)
+    if mgmt.bridge:
+        mgmt = with_gateways(mgmt, await host.addresses(mgmt.bridge))
+    return await _create(engine, network_request(mgmt, info.version), info)
+
+
+async def _create(engine: EngineClient, request: schema.NetworkCreate, info: EngineInfo) -> schema.Network:
+    """Create the network, unless another lab is faster."""
     try:
         created = await complete_or_undo(
             lambda: engine.networks.create(request), lambda made: engine.networks.remove(made.id)
         )
     except (ConflictError, ForbiddenError) as exc:
         return await _faster_one(engine, request, exc)
-    await _withdraw_second(engine, mgmt.network, created.id)
-    if network := await find_network(engine, mgmt.network):
+    if info.api_version < UNIQUE_NAMES_SINCE:
+        await _withdraw_second(engine, request.name, created.id)
+    if network := await find_network(engine, request.name):
         return network
-    raise ContainerRuntimeError(f"network {mgmt.network!r} was created and is gone again; somebody else deletes it")
+    raise ContainerRuntimeError(f"network {request.name!r} was created and is gone again; somebody else deletes it")
 
 
 async def _faster_one(engine: EngineClient, request: schema.NetworkCreate, error: EngineError) -> schema.Network:
@@ -109,21 +123,27 @@ async def _overlap(engine: EngineClient, request: schema.NetworkCreate) -> Subne
     return find_overlap(subnets, await engine.networks.list(), request.name)
 
 
-async def delete(engine: EngineClient, name: str) -> None:
-    """Delete a lab's network; one that somebody uses, or that is no lab's, stays; DELETE /networks/{id}."""
+async def delete(engine: EngineClient, name: str) -> bool:
+    """Delete a lab's network, and tell whether nobody uses it any more; DELETE /networks/{id}.
+
+    One that somebody uses stays, and so does one that is no lab's, such as the engine's own.
+    """
     users: list[str] = []
     for delay in (*RETRIES, 0):
         network = await find_network(engine, name)
         if network is None:
-            return
-        if labels.CONTAINERLAB not in (network.labels or {}):
-            logger.info("network %s stays: it has no label %s", name, labels.CONTAINERLAB)
-            return
+            return True
         users = sorted(user.name for user in (network.containers or {}).values())
-        if not users and await _removed(engine, network.id):
-            return
+        if not users and (not _is_labs(network) or await _removed(engine, network.id)):
+            return True
         await anyio.sleep(delay)
     logger.warning("network %s stays: it is in use by %s", name, ", ".join(users) or "containers being removed")
+    return False
+
+
+def _is_labs(network: schema.Network) -> bool:
+    """Tell whether containerlab has made a network, or we have."""
+    return labels.CONTAINERLAB in (network.labels or {})
 
 
 async def _removed(engine: EngineClient, network_id: str) -> bool:

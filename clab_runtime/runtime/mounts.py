@@ -8,7 +8,7 @@ from clab_runtime.engine import schema
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import Bind, NodeConfig, Volume
 
-_VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 _DEVICE_MODE = re.compile(r"(?!.*(.).*\1)[rwm]{1,3}")
 
 _ACCESS = frozenset({"ro", "rw"})
@@ -68,7 +68,7 @@ def _checked_volume(text: str) -> Volume:
     """Read a volume."""
     volume = Volume.parse(text)
     if volume.name and not _VOLUME_NAME.fullmatch(volume.name):
-        raise InvalidValueError("volumes", text, "a volume's name has letters, digits, _, . and -, at least two")
+        raise InvalidValueError("volumes", text, "a volume's name has 2 to 255 letters, digits, _, . and -")
     _check_target("volumes", text, volume.dst)
     _check_options("volumes", text, volume.opts, _VOLUME_OPTIONS)
     return volume

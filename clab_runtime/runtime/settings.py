@@ -14,9 +14,9 @@ LARGEST_NOFILE: Final = 1_048_576
 """The most open files that a container's processes may ask for; the kernel's default for fs.nr_open."""
 
 _SECOND = 1_000_000_000
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 _LONGEST_HOSTNAME = 64
-_CAPABILITY = re.compile(r"(CAP_)?[A-Z][A-Z0-9_]*", re.IGNORECASE)
+_CAPABILITY = re.compile(r"(CAP_)?[A-Za-z][A-Za-z0-9_]*", re.IGNORECASE | re.ASCII)
 _USER = re.compile(r"[^\s:]+(:[^\s:]+)?")
 _SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)+")
 _CPUS = re.compile(r"([0-9]+)(?:-([0-9]+))?")
@@ -38,10 +38,8 @@ def nofile_limit() -> int:
 def container_name(name: str) -> str:
     """Return a container's name, if engines take it."""
     if not _CONTAINER_NAME.fullmatch(name):
-        raise InvalidValueError(
-            "longname", name, "a container's name has letters, digits, _, . and -, at least two, and begins with a "
-            "letter or digit"
-        )  # fmt: skip
+        allowed = "a container's name has 2 to 255 letters, digits, _, . and -, and begins with a letter or a digit"
+        raise InvalidValueError("longname", name, allowed)
     return name
 
 
@@ -183,6 +181,12 @@ def _within(field: str, number: int, most: int) -> int:
     if not 0 <= number <= most:
         raise InvalidValueError(f"healthcheck {field}", number, f"give a number from 0, the engine's own, to {most}")
     return number
+
+
+def check_runtime(word: str, runtime: str) -> None:
+    """Refuse a node that is meant for another runtime."""
+    if word not in {"", runtime}:
+        raise InvalidValueError("runtime", word, f"leave it empty, or write {runtime}, which this runtime is")
 
 
 def _has_blanks(text: str) -> bool:

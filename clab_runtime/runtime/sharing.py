@@ -21,6 +21,8 @@ async def find_shared(engine: EngineClient, node: NodeConfig) -> NodeConfig:
 
     Raises NotFoundError for one that is neither a node of the same lab nor another container.
     """
+    if not (shared_container(node.network_mode) or shared_container(node.pid_mode)):
+        return node
     network = await _mode(engine, node, "networkmode", node.network_mode)
     pid = await _mode(engine, node, "pidmode", node.pid_mode)
     return msgspec.structs.replace(node, network_mode=network, pid_mode=pid)

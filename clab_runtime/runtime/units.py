@@ -1,6 +1,5 @@
 """Sizes and shares of CPU time as people write them, in the engines' numbers."""
 
-import math
 import re
 from decimal import Decimal
 from typing import Final
@@ -49,10 +48,9 @@ def memory_limit(text: str) -> int:
 
 def cpu_quota(cores: float) -> int:
     """Turn cores into microseconds of CPU time in a period; 0 stays 0, no limit."""
-    if not math.isfinite(cores) or cores < 0:
-        raise InvalidValueError("cpu", cores, "give a number of cores, such as 1.5, or 0 for no limit")
-    quota = round(cores * CPU_PERIOD)
-    if cores and not _LEAST_QUOTA <= quota <= _MOST_QUOTA:
-        least, most = _LEAST_QUOTA / CPU_PERIOD, _MOST_QUOTA // CPU_PERIOD
-        raise InvalidValueError("cpu", cores, f"kernels can enforce {least} to {most} cores")
-    return quota
+    if cores == 0:
+        return 0
+    least, most = _LEAST_QUOTA / CPU_PERIOD, _MOST_QUOTA // CPU_PERIOD
+    if not least <= cores <= most:  # neither is what is not finite
+        raise InvalidValueError("cpu", cores, f"give 0 for no limit, or {least} to {most} cores, which kernels enforce")
+    return round(cores * CPU_PERIOD)

@@ -16,7 +16,7 @@ from tests.benchmarks.circumstances import circumstances, sentence
 from tests.benchmarks.competitor import OURS
 from tests.benchmarks.figures import figures
 from tests.benchmarks.fixtures import Fixtures
-from tests.benchmarks.scenarios import BARE, LOG_LIMIT, SCENARIOS, Bench
+from tests.benchmarks.scenarios import BARE, LOG_LIMIT, RAW, SCENARIOS, Bench
 from tests.benchmarks.table import table
 from tests.benchmarks.workers import Workers
 from tests.readme import write
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TABLE = "bench"
 """The name of the table in the README."""
-_COMPETITORS = {OURS, "aiodocker", "docker_py", BARE, LOG_LIMIT}
+_COMPETITORS = {OURS, "aiodocker", "docker_py", BARE, RAW, LOG_LIMIT}
 
 
 def main() -> int:

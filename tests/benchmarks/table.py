@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from tests.benchmarks.figures import Figure
 
 _COLUMNS = {"clab_runtime": ("ours",), "aiodocker": ("aiodocker",), "docker-py": ("docker_py",)}
-_LIMITS = ("bare", "curl")
+_LIMITS = ("bare", "curl", "raw")
+_OTHER_LIMITS = {"curl": "curl for logs", "raw": "engine client for lists"}
 
 
 def table(figures: Sequence[Figure]) -> str:
     """Write a row per figure and a column per competitor; behind a value stands ours divided by it."""
-    limit = "limit: bare socket" + (", curl for logs" if any("curl" in figure.values for figure in figures) else "")
+    others = [words for name, words in _OTHER_LIMITS.items() if any(name in figure.values for figure in figures)]
+    limit = ", ".join(["limit: bare socket", *others])
     columns = {**_COLUMNS, limit: _LIMITS}
     rows = [["", *columns]]
     rows += [[figure.metric.title, *(_cell(figure, names) for names in columns.values())] for figure in figures]

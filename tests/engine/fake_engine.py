@@ -1,7 +1,8 @@
 """An engine that does what a real one won't do on demand: a server on a real unix socket that plays a script.
 
 A script is an async function that is called for every request, with the connection and the request's head; it sends
-what it likes, byte for byte, and may hang up. `/_ping` is answered before it gets to the script, unless told otherwise.
+what it likes, byte for byte, and may hang up. `/_ping` and `/info`, which a runtime asks for at first, are answered
+before they get to the script, unless told otherwise.
 """
 
 import contextlib
@@ -38,6 +39,7 @@ def chunk(data: bytes) -> bytes:
 
 
 PING = answer(b"OK", "Api-Version: 1.41", "Server: Docker/20.10.24 (linux)")
+INFO = answer(b"{}")
 
 
 @dataclass
@@ -54,9 +56,9 @@ class Request:
 class Peer:
     """The engine's side of a connection."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, received: bytes = b"") -> None:
         self.stream = stream
-        self._buffer = b""
+        self._buffer = received
 
     async def head(self) -> Request:
         """Read the next request's head; EndOfStream when the client has hung up."""
@@ -117,7 +119,7 @@ Script: TypeAlias = Callable[[Peer, Request], Awaitable[None]]
 class FakeEngine:
     """What a test sees of the engine: where it is, and what has come in."""
 
-    def __init__(self, path: str, script: Script, ping: bytes | None) -> None:
+    def __init__(self, path: str, script: Script, ping: bytes | None, info: bytes | None) -> None:
         self.endpoint = EngineEndpoint(scheme="unix", path=path)
         self.path = path
         self.connections = 0
@@ -126,6 +128,7 @@ class FakeEngine:
         self.requests: list[Request] = []
         self._script = script
         self._ping = ping
+        self._info = info
 
     async def serve(self, stream: ByteStream) -> None:
         """Serve a connection until either side hangs up."""
@@ -146,17 +149,21 @@ class FakeEngine:
         if self._ping is not None and request.target.endswith("/_ping"):
             self.pings += 1
             await peer.send(self._ping)
+        elif self._info is not None and request.target.endswith("/info"):
+            await peer.send(self._info)
         else:
             self.requests.append(request)
             await self._script(peer, request)
 
 
 @contextlib.asynccontextmanager
-async def fake_engine(script: Script, *, ping: bytes | None = PING) -> AsyncGenerator[FakeEngine]:
+async def fake_engine(
+    script: Script, *, ping: bytes | None = PING, info: bytes | None = INFO
+) -> AsyncGenerator[FakeEngine]:
     """Run a fake engine."""
     with tempfile.TemporaryDirectory(prefix="fake-") as folder:
         path = str(Path(folder) / "engine.sock")
-        engine = FakeEngine(path, script, ping)
+        engine = FakeEngine(path, script, ping, info)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
             listener.bind(path)

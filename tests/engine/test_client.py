@@ -63,8 +63,8 @@ async def test_the_newest_version_that_both_know_is_spoken(
     ):
         info = await client.info()
         assert (info.engine, info.version, info.api_version) == (engine_name, version, APIVersion.parse(spoken))
-        await client.system.info()
-        assert engine.requests[0].target == f"/v{spoken}/info"
+        await client.system.version()
+        assert engine.requests[0].target == f"/v{spoken}/version"
 
 
 async def test_an_engine_that_is_too_old_is_refused_by_name() -> None:
@@ -90,11 +90,11 @@ async def test_a_ping_that_fails_is_asked_again_by_the_next_call() -> None:
 
     async with fake_engine(script, ping=None) as engine, EngineClient(engine.endpoint) as client:
         with pytest.raises(EngineProtocolError):
-            await client.system.info()
+            await client.system.version()
         with pytest.raises(EngineInternalError, match="starting"):
-            await client.system.info()
-        await client.system.info()
-        assert [request.target for request in engine.requests] == ["/_ping", "/_ping", "/_ping", "/v1.41/info"]
+            await client.system.version()
+        await client.system.version()
+        assert [request.target for request in engine.requests] == ["/_ping", "/_ping", "/_ping", "/v1.41/version"]
 
 
 async def test_a_ping_that_is_never_answered_is_bounded() -> None:
@@ -174,19 +174,19 @@ async def test_an_answer_of_another_shape_is_a_protocol_error(body: bytes) -> No
 async def test_a_body_over_the_limit_is_refused_and_its_connection_closed(data: bytes, no_leaks: NoLeaks) -> None:
     async with fake_engine(answering(data)) as engine, no_leaks():
         async with EngineClient(engine.endpoint, max_body=100) as client:
-            with pytest.raises(EngineProtocolError, match=r"GET /info.*over the limit of 100 bytes"):
-                await client.system.info()
+            with pytest.raises(EngineProtocolError, match=r"GET /version.*over the limit of 100 bytes"):
+                await client.system.version()
             assert "0 busy" in repr(client)
         error = b"HTTP/1.1 500 Oops" + data[len(b"HTTP/1.1 200 OK") :]
     async with fake_engine(answering(error)) as engine, EngineClient(engine.endpoint, max_body=100) as client:
         with pytest.raises(ContainerRuntimeError):
-            await client.system.info()
+            await client.system.version()
 
 
 async def test_a_body_of_the_limits_size_passes() -> None:
-    body = b'{"Name":"' + b"x" * 89 + b'"}'
+    body = b'{"Version":"' + b"x" * 86 + b'"}'
     async with fake_engine(answering(answer(body))) as engine, EngineClient(engine.endpoint, max_body=100) as client:
-        assert (await client.system.info()).name == "x" * 89
+        assert (await client.system.version()).version == "x" * 86
 
 
 # ---------------------------------------------------------------- time
@@ -195,13 +195,13 @@ async def test_a_body_of_the_limits_size_passes() -> None:
 async def test_a_unary_call_without_an_answer_times_out_and_says_so(no_leaks: NoLeaks) -> None:
     async def script(peer: Peer, request: Request) -> None:
         await peer.body(request)
-        if request.target.endswith("/info"):
+        if request.target.endswith("/networks"):
             await peer.send(chunked(b"{", end=False))
         await peer.hung_up()
 
     async with fake_engine(script) as engine, no_leaks(), EngineClient(engine.endpoint, timeout=0.03) as client:
         await client.info()
-        for attempt, where in ((client.system.version, "GET .*/version"), (client.system.info, "GET .*/info")):
+        for attempt, where in ((client.system.version, "GET .*/version"), (client.networks.list, "GET .*/networks")):
             with pytest.raises(TimeoutError, match=f"{where}: .*has not answered in time"):
                 await attempt()
         with pytest.raises(TimeoutError, match=r"POST .*has not answered in time"):

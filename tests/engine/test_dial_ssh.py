@@ -17,6 +17,7 @@ from anyio import EndOfStream
 from clab_runtime.engine import ssh as module
 from clab_runtime.engine.dial import dial, has_pending
 from clab_runtime.engine.endpoint import EngineEndpoint, resolve_podman
+from clab_runtime.engine.processes import ended
 from clab_runtime.engine.ssh import SSHStream, command
 from clab_runtime.errors import EngineConnectionError
 
@@ -152,7 +153,7 @@ async def test_closing_after_ssh_has_ended_is_fine(fake: FakeSSH) -> None:
         stream = await open_stream()
         await stream.send_eof()
         assert await stream.receive() == b"end"
-        await module._ended(stream._process)
+        await ended(stream._process)
         await stream.aclose()
         assert stream._process.returncode == 0
 
@@ -171,7 +172,7 @@ async def test_an_early_end_brings_ssh_s_last_line_and_status(fake: FakeSSH) -> 
 async def test_an_early_end_shows_on_send_too(fake: FakeSSH) -> None:
     fake.script("echo 'docker: not found' >&2; exit 127")
     async with await open_stream("ssh://far") as stream:
-        await module._ended(stream._process)
+        await ended(stream._process)
         with pytest.raises(EngineConnectionError, match="docker: not found"):
             await stream.send(b"x")
 
@@ -206,7 +207,7 @@ async def test_after_the_first_answer_an_end_is_an_end_and_a_loss_is_a_loss(fake
             await stream.send(b"x")
             assert await stream.receive() == b"<x"
             stream._process.kill()
-            await module._ended(stream._process)
+            await ended(stream._process)
             with pytest.raises(EndOfStream):
                 await stream.receive()
             with pytest.raises(anyio.BrokenResourceError):

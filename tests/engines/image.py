@@ -1,4 +1,7 @@
-"""The image every engine has: busybox:latest, as a docker-archive, the same bytes for the same busybox program."""
+"""The image every engine has: busybox:latest, as a docker-archive, the same bytes for the same busybox program.
+
+And what other images are made of.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import tarfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 NAME = "busybox:latest"
@@ -30,11 +34,11 @@ def write(root: Path, target: Path) -> None:
     applets = subprocess.run([program, "--list"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     layer = _layer(program.read_bytes(), applets)
     digest = hashlib.sha256(layer).hexdigest()
-    configuration = json.dumps(_configuration(digest), sort_keys=True).encode()
-    configuration_name = f"{hashlib.sha256(configuration).hexdigest()}.json"
+    content = configuration([digest], {"Cmd": ["sh"], "Env": [_PATH]})
+    configuration_name = f"{hashlib.sha256(content).hexdigest()}.json"
     manifest = [{"Config": configuration_name, "RepoTags": [NAME], "Layers": [f"{digest}/layer.tar"]}]
     with target.open("wb") as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        _add(archive, configuration_name, configuration)
+        _add(archive, configuration_name, content)
         _add(archive, f"{digest}/layer.tar", layer)
         _add(archive, "manifest.json", json.dumps(manifest).encode())
 
@@ -66,12 +70,22 @@ def _add_directory(archive: tarfile.TarFile, name: str, mode: int) -> None:
     archive.addfile(entry)
 
 
-def _configuration(layer_digest: str) -> dict[str, object]:
-    return {
+def configuration(layers: Sequence[str], settings: Mapping[str, object]) -> bytes:
+    """Return an image's configuration, for layers whose unpacked archives have these digests."""
+    document = {
         "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine),
-        "config": {"Cmd": ["sh"], "Env": [_PATH]},
+        "config": settings,
         "created": _CREATED,
-        "history": [{"created": _CREATED, "created_by": "clab_runtime tests"}],
+        "history": [{"created": _CREATED, "created_by": "clab_runtime tests"} for _ in layers],
         "os": "linux",
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer_digest}"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}" for digest in layers]},
     }
+    return json.dumps(document, sort_keys=True).encode()
+
+
+def layer_of(name: str, content: bytes) -> bytes:
+    """Return a layer with one file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        _add(archive, name, content)
+    return buffer.getvalue()

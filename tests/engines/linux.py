@@ -9,6 +9,7 @@ import platform
 import re
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -120,6 +121,21 @@ def private_mount_namespace(extra_flags: int = 0) -> None:
     os.fchdir(here)
     os.chroot(".")
     os.close(here)
+
+
+def socket_in(netns: Path) -> socket.socket:
+    """Return a TCP socket that lives in another network namespace; only the thread that makes it goes there."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(_enter_and_make_socket, netns).result()
+
+
+def _enter_and_make_socket(netns: Path) -> socket.socket:
+    descriptor = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(_libc.setns(descriptor, CLONE_NEWNET), f"setns to {netns}")
+    finally:
+        os.close(descriptor)
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 
 
 def become_subreaper() -> None:

@@ -26,7 +26,7 @@ from tests.engines.errors import EngineSetupError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from tests.engines.specs import EngineSpec
+    from tests.engines.specs import TreeSpec
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _RECIPE = 1  # count up when the tree is made in another way
@@ -46,7 +46,7 @@ def cache_directory() -> Path:
     return Path(os.environ.get("CLAB_ENGINES_CACHE") or "/var/cache/clab-engines")
 
 
-def tree_of(spec: EngineSpec) -> Path:
+def tree_of(spec: TreeSpec) -> Path:
     """Return the directory with SPEC's programs (``root``) and image (``busybox.tar``); make it if need be."""
     place = cache_directory() / spec.name
     if not _is_ready(place, spec):
@@ -56,12 +56,12 @@ def tree_of(spec: EngineSpec) -> Path:
     return place
 
 
-def _is_ready(place: Path, spec: EngineSpec) -> bool:
+def _is_ready(place: Path, spec: TreeSpec) -> bool:
     ready = place / "ready"
     return ready.exists() and ready.read_text() == _fingerprint(spec)
 
 
-def _fingerprint(spec: EngineSpec) -> str:
+def _fingerprint(spec: TreeSpec) -> str:
     return hashlib.sha256(repr((_RECIPE, spec.suite, spec.packages)).encode()).hexdigest()
 
 
@@ -73,7 +73,7 @@ def _locked(path: Path) -> Generator[None]:
         yield
 
 
-def _make(place: Path, spec: EngineSpec) -> None:
+def _make(place: Path, spec: TreeSpec) -> None:
     started = time.monotonic()
     print(f"{spec.name}: fetching it from Debian {spec.suite} into {place}", file=sys.stderr, flush=True)
     shutil.rmtree(place, ignore_errors=True)
@@ -90,7 +90,7 @@ def _make(place: Path, spec: EngineSpec) -> None:
     print(f"{spec.name}: fetched in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
 
-def _download(work: Path, spec: EngineSpec) -> None:
+def _download(work: Path, spec: TreeSpec) -> None:
     if not _KEYRING.exists():
         raise EngineSetupError(f"{_KEYRING} is missing: apt-get install debian-archive-keyring")
     for directory in ("lists/partial", "archives/partial"):
@@ -128,7 +128,7 @@ Debug::NoLocking "true";
 """
 
 
-def _apt(work: Path, spec: EngineSpec, *arguments: str) -> None:
+def _apt(work: Path, spec: TreeSpec, *arguments: str) -> None:
     command = ["apt-get", f"--config-file={work}/apt.conf", "--quiet=2", *arguments]
     result = _run(command)
     if result.returncode == 0:
@@ -169,7 +169,7 @@ def _mirror() -> str:
     return mirrors[0]
 
 
-def _check_version(archives: list[Path], spec: EngineSpec) -> None:
+def _check_version(archives: list[Path], spec: TreeSpec) -> None:
     versions = [archive.name.split("_")[1] for archive in archives if archive.name.startswith(f"{spec.main_package}_")]
     if not any(version.startswith(f"{spec.series}.") for version in versions):
         raise EngineSetupError(f"Debian {spec.suite} now has {spec.main_package} {versions}, which is not {spec.name}")

@@ -1,15 +1,15 @@
-"""The engines that can be started: their names, the Debian suite each one comes from, and its packages."""
+"""What can be started: names, the Debian suite each one comes from, and its packages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from tests.engines.errors import EngineSetupError
 
 Kind = Literal["docker", "podman"]
 
-# What every tree has: the directory skeleton, a shell to look around with, and the tools both kinds of engine call.
+# What every engine's tree has: the directory skeleton, a shell to look around with, and the tools both kinds call.
 _COMMON = (
     "base-files",
     "bash",
@@ -29,6 +29,21 @@ _PACKAGES: dict[Kind, tuple[str, ...]] = {
     "podman": ("podman", "aardvark-dns", "catatonit", "conmon", "netavark"),  # catatonit: HostConfig.Init
 }
 _MAIN_PACKAGE: dict[Kind, str] = {"docker": "docker.io", "podman": "podman"}
+
+
+class TreeSpec(Protocol):
+    """A tree of unpacked packages: NAME has the series of the main package's version in it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def suite(self) -> str: ...
+    @property
+    def series(self) -> str: ...
+    @property
+    def packages(self) -> tuple[str, ...]: ...
+    @property
+    def main_package(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,17 @@ ENGINES: dict[str, EngineSpec] = {
         EngineSpec("podman-5.8", "podman", "sid"),
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySpec:
+    """The registry that engines pull from; the oldest suite's runs on the libraries of every engine's tree."""
+
+    name: str = "registry-2.8"
+    suite: str = "bookworm"
+    series: str = "2.8"
+    packages: tuple[str, ...] = ("busybox-static", "docker-registry")  # busybox: every tree brings its image
+    main_package: str = "docker-registry"
 
 
 def spec_of(name: str) -> EngineSpec:

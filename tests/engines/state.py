@@ -45,13 +45,15 @@ class Engine:
     @property
     def keeper_pid(self) -> int:
         """The process that holds the engine's namespaces, whether the engine itself runs or not."""
-        return _number_in(self.directory / "keeper.pid")
+        pid = _number_in(self.directory / "keeper.pid")
+        if pid is None:
+            raise EngineSetupError(f"{self.name} in {self.directory} is not up")
+        return pid
 
     @property
     def pid(self) -> int | None:
         """The engine's own process, None while it is stopped."""
-        file = self.directory / "engine.pid"
-        return _number_in(file) if file.exists() else None
+        return _number_in(self.directory / "engine.pid")
 
     @property
     def netns(self) -> Path:
@@ -96,8 +98,7 @@ def directory_for(name: str, directory: Path | str | None) -> Path:
 
 def keeper_of(directory: Path) -> int | None:
     """Return the live process that holds the namespaces of the engine in DIRECTORY."""
-    file = directory / "keeper.pid"
-    pid = _number_in(file) if file.exists() else None
+    pid = _number_in(directory / "keeper.pid")
     return pid if pid in cgroups.processes(cgroups.name_for(directory)) else None
 
 
@@ -108,8 +109,12 @@ def write_whole(path: Path, text: str) -> None:
     temporary.rename(path)
 
 
-def _number_in(path: Path) -> int:
-    return int(path.read_text())
+def _number_in(path: Path) -> int | None:
+    """Read a file that another process may remove at any moment."""
+    try:
+        return int(path.read_text())
+    except FileNotFoundError:
+        return None
 
 
 @contextlib.contextmanager

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from anyio.abc import ByteStream, SocketStream
 
 from clab_runtime import (
     EndpointlessNode,
+    HealthcheckConfig,
     LogLine,
     MgmtNet,
     NodeConfig,
@@ -26,6 +28,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
 from tests.engines import Engine
 
@@ -68,6 +71,11 @@ class Lab:
             auto_remove=auto_remove,
         )
 
+    def checked(self, node: NodeConfig, script: str = "sleep 100000", retries: int = 1) -> NodeConfig:
+        """Have a node's health checked all the time."""
+        check = HealthcheckConfig(test=("CMD-SHELL", script), interval=1, retries=retries)
+        return msgspec.structs.replace(node, healthcheck=check)
+
     async def start(self, node: NodeConfig) -> StartedContainer:
         """Create a node's container and start it."""
         await self.runtime.create_container(node)
@@ -84,6 +92,7 @@ class Lab:
         name = name or labels.container_name(self.name, "plain")
         request = schema.ContainerCreate(
             image=IMAGE,
+            open_stdin=True,
             cmd=("sh", "-c", script),
             labels={labels.CONTAINERLAB: self.name},
             host_config=schema.HostConfig(network_mode="none"),
@@ -105,6 +114,13 @@ class Lab:
             assert (await within(log.__anext__)).data == b"ready"
         return name
 
+    async def until_said(self, container: str, words: bytes) -> None:
+        """Wait until a line of a container's output has these words."""
+        async with self.runtime.stream_logs(container) as log:
+            with anyio.fail_after(LIMIT):
+                while words not in (await anext(log)).data:
+                    pass
+
     async def names(self) -> set[str]:
         """Ask, past the code under test, which containers there are."""
         found = await self.client.containers.list(filters={"label": [f"{labels.CONTAINERLAB}={self.name}"]})
@@ -121,6 +137,12 @@ class Lab:
         for volume in await self.client.volumes.list():
             if volume.name.startswith(self.name):
                 await self.client.volumes.remove(volume.name)
+        self.unlink()
+
+    def unlink(self) -> None:
+        """Remove the links of containers that were removed past the code under test."""
+        for link in netns.DIRECTORY.glob(labels.container_name(self.name, "*")):
+            link.unlink()
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):

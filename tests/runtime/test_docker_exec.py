@@ -1,13 +1,14 @@
 """Commands in containers on a real Docker: their ends, their bytes, and what becomes of those that are abandoned."""
 
 import hashlib
+import json
 import random
 
 import anyio
 import msgspec
 import pytest
 
-from clab_runtime import ConflictError, ExecCmd, GenericFilter, InvalidArgumentError, NotFoundError
+from clab_runtime import ConflictError, ExecCmd, ExecCollection, GenericFilter, InvalidArgumentError, NotFoundError
 from tests.conftest import NoLeaks
 from tests.engines import Engine
 from tests.runtime.lab import Lab, cancelled, open_lab, until, within
@@ -31,6 +32,23 @@ async def test_a_command_ends_with_its_code_and_its_output_each_stream_apart(lab
         assert result.command == command
         assert (result.exit_code, result.stdout, result.stderr) == (code, b"out\nlast", b"err\n")
         assert result.ok is (code == 0)
+
+
+@pytest.mark.proves("exec")
+async def test_results_are_collected_and_dumped_as_containerlab_does(lab: Lab) -> None:
+    collection = ExecCollection()
+    for short_name in ("r2", "r1"):
+        name = await lab.up(short_name)
+        for script in ("echo '{\"mtu\": 1500}'", "echo oops >&2; exit 2"):
+            collection.add(short_name, await lab.runtime.exec(name, ExecCmd(["sh", "-c", script])))
+    of_each = [
+        {"cmd": ["sh", "-c", "echo '{\"mtu\": 1500}'"], "return-code": 0, "stdout": {"mtu": 1500}, "stderr": ""},
+        {"cmd": ["sh", "-c", "echo oops >&2; exit 2"], "return-code": 2, "stdout": "", "stderr": "oops\n"},
+    ]
+    assert json.loads(collection.dump("json")) == {"r1": of_each, "r2": of_each}
+    plain = collection.dump("plain")
+    assert plain.startswith("Node: r1\nCmd: sh -c ")
+    assert plain.count('ReturnCode: 0\nStdout: {"mtu": 1500}\n') == plain.count("ReturnCode: 2\nStderr: oops\n") == 2
 
 
 @pytest.mark.proves("exec")

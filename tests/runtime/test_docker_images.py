@@ -87,7 +87,7 @@ async def pull(script: Script, image: str = "alpine:3") -> list[Request]:
     error: ContainerRuntimeError | None = None
     async with fake_engine(script) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1)))
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
         try:
             await runtime.pull_image(image)
         except ContainerRuntimeError as exc:

@@ -48,6 +48,7 @@ CALLS: dict[str, Call] = {
     "list_containers": lambda runtime: runtime.list_containers(),
     "get_container_status": lambda runtime: runtime.get_container_status("x1"),
     "is_healthy": lambda runtime: runtime.is_healthy("x1"),
+    "get_ns_path": lambda runtime: runtime.get_ns_path("x1"),
     "get_hosts_path": lambda runtime: runtime.get_hosts_path("x1"),
     "exec": lambda runtime: runtime.exec("x1", ExecCmd("true")),
     "exec_not_wait": lambda runtime: runtime.exec_not_wait("x1", ExecCmd("true")),
@@ -55,7 +56,6 @@ CALLS: dict[str, Call] = {
     "stream_events": lambda runtime: anext(runtime.stream_events()),
 }
 NOT_YET: dict[str, Call] = {
-    "get_ns_path": lambda runtime: runtime.get_ns_path("x1"),
     "log_non_running_container_output": lambda runtime: runtime.log_non_running_container_output("x1"),
     "write_to_stdin_no_wait": lambda runtime: runtime.write_to_stdin_no_wait("x1", b"x"),
     "copy_to_container": lambda runtime: runtime.copy_to_container("x1", "/tmp/x", "/etc/hostname"),
@@ -160,7 +160,7 @@ async def test_nothing_works_before_init(call: Call) -> None:
 async def test_nothing_works_after_the_end(call: Call, no_leaks: NoLeaks) -> None:
     async with no_leaks(), fake_engine(answering(answer(b"{}"))) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1)))
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
         await runtime.aclose()
         with pytest.raises(EngineConnectionError, match="closed"):
             await call(runtime)
@@ -178,9 +178,26 @@ async def test_what_is_not_there_yet_says_so_by_name(name: str) -> None:
         await NOT_YET[name](DockerRuntime())
 
 
-async def test_the_mounts_for_a_container_that_drives_the_engine_are_not_there_yet() -> None:
-    with pytest.raises(UnsupportedOperationError, match="get_cooc_bind_mounts"):
-        DockerRuntime().get_cooc_bind_mounts()
+# ---------------------------------------------------------------- what the engine's clients need
+
+
+@pytest.mark.proves("get_cooc_bind_mounts", "get_runtime_socket")
+async def test_a_container_that_drives_the_engine_needs_its_containers_and_the_namespaces(lab: Lab) -> None:
+    hosts = Path(await lab.runtime.get_hosts_path(await lab.up()))
+    containers, namespaces = lab.runtime.get_cooc_bind_mounts()
+    assert hosts.is_relative_to(containers.src)
+    assert containers.src == containers.dst
+    assert str(namespaces) == "/run/netns:/run/netns"
+    assert lab.runtime.get_runtime_socket() == str(lab.engine.socket)
+
+
+@pytest.mark.parametrize("reply", [answer(b"{}"), answer(b"{}", status="403 Forbidden")], ids=["silent", "refused"])
+async def test_an_engine_that_does_not_say_keeps_its_data_in_the_usual_place(reply: bytes) -> None:
+    async with fake_engine(answering(answer()), info=reply) as fake:
+        runtime = DockerRuntime(f"unix://{fake.path}")
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
+        await runtime.aclose()
+    assert runtime.get_cooc_bind_mounts()[0].src == "/var/lib/docker/containers"
 
 
 # ---------------------------------------------------------------- the connection

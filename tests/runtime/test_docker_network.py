@@ -1,6 +1,7 @@
 """The management network on a real Docker: made, shared, refused, left alone and removed."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
+from itertools import pairwise
 
 import anyio
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 
 from clab_runtime import (
     ContainerRuntimeError,
+    ExecCmd,
     GenericFilter,
     InvalidValueError,
     MgmtNet,
@@ -53,6 +55,42 @@ async def test_a_network_is_made_as_the_lab_wants_it(lab: Lab) -> None:
     assert found.ipv6_subnet.startswith("fd")
     assert found.ipv6_subnet.endswith("/64")
     assert ip_address(found.ipv6_gw) in ip_network(found.ipv6_subnet)
+
+
+@pytest.mark.proves("create_net")
+async def test_every_word_of_the_network_reaches_the_engine_and_the_node(lab: Lab) -> None:
+    ipv4, ipv6 = ip_network(lab.runtime.mgmt.ipv4_subnet), ip_network("fd00:c1ab::/64")
+    mgmt = MgmtNet(
+        network=lab.name,
+        bridge=f"{lab.name}b",
+        ipv4_subnet=str(ipv4),
+        ipv4_gw=str(ipv4[254]),
+        ipv4_range=str(next(ipv4.subnets(new_prefix=26))),
+        ipv6_subnet=str(ipv6),
+        ipv6_gw=str(ipv6[0xFFFF]),
+        ipv6_range="fd00:c1ab:0:0:8000::/66",
+        mtu=1400,
+        driver_opts={"com.docker.network.driver.mtu": "1350", "com.docker.network.container_iface_prefix": "mgmt"},
+    )
+    lab.runtime.with_mgmt_net(mgmt)
+    await lab.runtime.create_net()
+    assert lab.runtime.mgmt == msgspec.structs.replace(mgmt, mtu=1350)  # the driver's own option wins
+    made = await lab.client.networks.inspect(lab.name)
+    assert [(pool.subnet, pool.gateway, pool.ip_range) for pool in made.ipam.config or ()] == [
+        (mgmt.ipv4_subnet, mgmt.ipv4_gw, mgmt.ipv4_range),
+        (mgmt.ipv6_subnet, mgmt.ipv6_gw, mgmt.ipv6_range),
+    ]
+    modes = {value for key, value in (made.options or {}).items() if "gateway_mode_ipv" in key}
+    assert modes == ({"nat-unprotected"} if lab.engine.version >= "28" else set())
+    node = lab.node(network_mode="")
+    await lab.start(node)
+    script = "cat /sys/class/net/mgmt0/mtu; ip route show default; ip -6 route show default"
+    told = (await lab.runtime.exec(node.long_name, ExecCmd(["sh", "-c", script]))).stdout_text.split()
+    assert told[0] == "1350"
+    assert [after for word, after in pairwise(told) if word == "via"] == [mgmt.ipv4_gw, mgmt.ipv6_gw]
+    (container,) = await lab.runtime.list_containers([GenericFilter("name", match=node.long_name)])
+    assert ip_interface(container.ipv4) in ip_network(mgmt.ipv4_range)
+    assert ip_interface(container.ipv6) in ip_network(mgmt.ipv6_range)
 
 
 @pytest.mark.proves("create_net")
@@ -136,8 +174,19 @@ async def test_a_subnet_that_is_taken_is_an_error_that_names_both_networks(lab: 
     finally:
         await other.aclose()
     error = caught.value
+    assert str(error).count(lab.name) == 2
     assert (error.network, error.other_network) == (f"{lab.name}-other", lab.name)
     assert (error.subnet, error.other_subnet) == (str(smaller), str(subnet))
+
+
+async def test_an_ipv6_subnet_that_is_taken_is_an_error_too(lab: Lab) -> None:
+    lab.runtime.with_mgmt_net(msgspec.structs.replace(lab.runtime.mgmt, ipv6_subnet="fd00:c1ab:1::/64"))
+    await lab.runtime.create_net()
+    other = msgspec.structs.replace(mgmt_net(f"{lab.name}-other"), ipv6_subnet="fd00:c1ab:1::/80")
+    lab.runtime.with_mgmt_net(other)
+    with pytest.raises(SubnetOverlapError) as caught:
+        await lab.runtime.create_net()
+    assert (caught.value.subnet, caught.value.other_subnet) == ("fd00:c1ab:1::/80", "fd00:c1ab:1::/64")
 
 
 async def test_a_subnet_that_is_none_is_refused_before_any_request(lab: Lab) -> None:

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from clab_runtime import ContainerRuntimeError, EngineInternalError, MgmtNet
+from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.host.side import HostSide
 from clab_runtime.runtime import mgmt
 from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
 
@@ -32,6 +34,10 @@ def playing(parts: Mapping[str, list[bytes]]) -> Script:
         await peer.send(left.pop(0) if len(left) > 1 else left[0])
 
     return script
+
+
+async def create(client: EngineClient) -> schema.Network:
+    return await mgmt.create_or_find(client, HostSide(), MgmtNet(network="lab", mtu=1500), await client.info())
 
 
 @asynccontextmanager
@@ -69,7 +75,7 @@ async def test_deleting_rides_out_the_moment_in_which_a_container_still_counts(m
     full = network(words='"Labels":{"containerlab":""},"Containers":{"x":{"Name":"r1"}}')
     parts = {"GET": [full, network()], "DELETE": [IN_USE, answer(status="204 No Content")]}
     async with playing_engine(parts) as (client, fake):
-        await mgmt.delete(client, "lab")
+        assert await mgmt.delete(client, "lab")
     assert [request.method for request in fake.requests] == ["GET", "GET", "DELETE", "GET", "DELETE"]
 
 
@@ -79,7 +85,7 @@ async def test_a_network_that_stays_in_use_is_left_after_so_many_tries(
 ) -> None:
     monkeypatch.setattr(mgmt, "RETRIES", (0.001,) * 3)
     async with playing_engine({"GET": [network()], "DELETE": [removal]}) as (client, fake):
-        await mgmt.delete(client, "lab")
+        assert not await mgmt.delete(client, "lab")
     assert [request.method for request in fake.requests].count("DELETE") == 4
 
 
@@ -97,7 +103,7 @@ async def test_a_failure_of_the_engine_is_raised() -> None:
 async def test_a_failed_creation_is_raised_with_the_engines_words() -> None:
     async with playing_engine({"GET": [GONE], "POST": [BROKEN]}) as (client, _):
         with pytest.raises(EngineInternalError, match="broken"):
-            await mgmt.create_or_find(client, MgmtNet(network="lab", mtu=1500), "20.10.24")
+            await create(client)
 
 
 async def test_a_network_that_is_gone_as_soon_as_it_was_made_is_an_error() -> None:
@@ -105,7 +111,7 @@ async def test_a_network_that_is_gone_as_soon_as_it_was_made_is_an_error() -> No
     parts = {"GET": [GONE], "POST": [created]}
     async with playing_engine(parts) as (client, _):
         with pytest.raises(ContainerRuntimeError):
-            await mgmt.create_or_find(client, MgmtNet(network="lab", mtu=1500), "20.10.24")
+            await create(client)
 
 
 async def test_of_two_networks_of_one_name_the_older_one_counts_and_ones_own_is_withdrawn() -> None:
@@ -123,7 +129,7 @@ async def test_of_two_networks_of_one_name_the_older_one_counts_and_ones_own_is_
         "DELETE": [answer(status="204 No Content")],
     }
     async with playing_engine(parts) as (client, fake):
-        assert (await mgmt.create_or_find(client, MgmtNet(network="lab", mtu=1500), "20.10.24")).id == theirs
+        assert (await create(client)).id == theirs
     assert [request.target for request in fake.requests if request.method == "DELETE"] == [f"/v1.41/networks/{mine}"]
 
 
