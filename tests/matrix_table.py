@@ -50,7 +50,7 @@ def render(columns: Columns) -> str:
     notes = list(dict.fromkeys(note for name in (*FIELDS, *METHODS) for note in _notes(columns, headings, name)))
     rows = [["", *headings]]
     rows += [[f"`{name}`", *_cells(columns, headings, name, notes)] for name in FIELDS]
-    rows += [[f"`{name}()`", *_cells(columns, headings, name, notes)] for name in METHODS]
+    rows += [[f"`{_called(name)}`", *_cells(columns, headings, name, notes)] for name in METHODS]
     numbered = [f"{number}. {note}" for number, note in enumerate(notes, 1)]
     return "\n\n".join(filter(None, [aligned(rows), "\n".join(numbered), "\n".join(_elsewhere())]))
 
@@ -73,6 +73,11 @@ def merged(old: Columns, new: Columns) -> Columns:
     """Put new columns in the place of the same engines' of any exact version; keep the others."""
     series = {_series(heading) for heading in new}
     return {**{heading: cells for heading, cells in old.items() if _series(heading) not in series}, **new}
+
+
+def _called(method: str) -> str:
+    """Write a method as it is called, and a property as it is read."""
+    return method if isinstance(vars(ContainerRuntime)[method], property) else f"{method}()"
 
 
 def _series(heading: str) -> tuple[str, ...]:

@@ -137,8 +137,10 @@ class ContainerRuntime(ABC):
     async def create_container(self, node: NodeConfig) -> str:
         """Create a node's container without starting it, and return its id; POST /containers/create.
 
-        Raises ConflictError when the name is taken, NotFoundError when the image is missing, and
-        UnsupportedOperationError for what this engine can't do. Cancelled, it leaves no container behind.
+        `container:<node>`, as a network or pid mode, is a node of the same lab or else a container outside; GET
+        /containers/json, GET /containers/{id}/json. Raises ConflictError when the name is taken, NotFoundError when the
+        image or that container is missing, and UnsupportedOperationError for what this engine can't do. Cancelled, it
+        leaves no container behind.
         """
 
     @abstractmethod
