@@ -147,7 +147,7 @@ class Lab:
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):
-            await remove(self.client, container, LIMIT)
+            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """A container's life on a real Docker: made, started, stopped, frozen and deleted."""
 
 from functools import partial
-from signal import Signals
 
 import anyio
 import msgspec
@@ -275,7 +274,7 @@ async def test_a_word_that_is_no_signal_is_refused_before_any_request(signal: st
 
 @pytest.mark.parametrize(
     ("signal", "number"),
-    [("SIGTERM", 15), ("term", 15), ("9", 9), ("SIGRTMIN+3", 37), ("rtmax-1", 63), ("RTMIN", 34), (Signals.SIGHUP, 1)],
+    [("SIGTERM", 15), ("term", 15), ("9", 9), ("SIGRTMIN+3", 37), ("rtmax-1", 63), ("RTMIN", 34)],
 )
 def test_a_signal_has_names_and_a_number(signal: str, number: int) -> None:
     assert signal_number(signal) == number
