@@ -32,6 +32,7 @@ from tests.conftest import NoLeaks
 from tests.engine.fake_engine import Peer, Request, Script, answer, answering, fake_engine
 from tests.engines import Engine, start, stop
 from tests.runtime.lab import POLITE, Lab, open_lab, until, within
+from tests.runtime.looking import Record
 
 pytestmark = pytest.mark.anyio
 
@@ -139,6 +140,13 @@ async def test_twelve_nodes_are_made_and_started_at_once(docker_engine: Engine, 
             for node in nodes:
                 tasks.start_soon(lab.runtime.delete_container, node.long_name)
         assert not await lab.names()
+
+
+@pytest.mark.proves("faults")
+async def test_what_has_started_well_has_no_faults(lab: Lab, record_property: Record) -> None:
+    await lab.up()
+    assert lab.runtime.faults == {}
+    record_property("note", "faults are counted on a scripted engine: a real one has none on demand")
 
 
 @pytest.mark.proves("get_hosts_path")
