@@ -202,7 +202,7 @@ async def test_a_call_sends_what_the_engine_expects(  # noqa: PLR0913, PLR0917 -
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("PUT", "/containers/c1/archive?path=%2Fetc%2Fx+y"),
+        ("PUT", "/containers/c1/archive?path=%2Fetc%2Fx+y&noOverwriteDirNonDir=0"),
         ("POST", "/images/load"),
         ("POST", "/images/create?fromImage=r.io%2Fb&tag=sha256%3Aabc"),
     ],

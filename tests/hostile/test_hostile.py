@@ -2,13 +2,13 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from clab_runtime import ContainerRuntime, MgmtNet, NodeConfig
-from tests.conftest import NoLeaks
+from tests.conftest import FIGURES, NoLeaks
 from tests.engines import Engine
 from tests.hostile.method_cases import method_cases
 from tests.hostile.network_cases import network_cases
@@ -35,13 +35,12 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker_engine: Engi
 
 
 async def test_hostile_input_is_refused_in_its_place_and_leaves_nothing(
-    at_home: Engine, no_leaks: NoLeaks, capsys: pytest.CaptureFixture[str]
+    at_home: Engine, no_leaks: NoLeaks, record_property: Callable[[str, object], None]
 ) -> None:
     async with no_leaks(), open_range(at_home.kind) as at:
         reports = {what: await try_all(cases, at) for what, cases in CASES.items()}
         left = await at.strangers()
-    with capsys.disabled():
-        print("", *(f"{at_home.name}, {what}: {report}" for what, report in reports.items()), sep="\n")  # noqa: T201 - to be seen
+    record_property(FIGURES, "; ".join(f"hostile input {what}: {report}" for what, report in reports.items()))
     complaints = [complaint for report in reports.values() for complaint in report.complaints]
     assert not complaints, "\n".join(["", *complaints])
     assert not left

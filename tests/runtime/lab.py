@@ -30,6 +30,7 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
+from clab_runtime.runtime.removal import remove
 from tests.engines import Engine
 
 IMAGE = "busybox"
@@ -146,7 +147,7 @@ class Lab:
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):
-            await self.client.containers.remove(container, force=True, volumes=True)
+            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
 
 
 @asynccontextmanager

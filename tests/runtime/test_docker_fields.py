@@ -10,7 +10,7 @@ from typing import Final
 import anyio
 import pytest
 
-from clab_runtime import DNSConfig, EndpointlessNode, EngineError, InvalidValueError, NodeConfig, labels
+from clab_runtime import DNSConfig, EndpointlessNode, EngineError, NodeConfig, labels
 from clab_runtime.runtime.settings import nofile_limit
 from tests.runtime.lab import Lab
 from tests.runtime.looking import Record, all_up, facts, inside, inside_each, with_
@@ -65,14 +65,6 @@ async def test_a_node_runs_what_it_is_to_run_as_whom_it_is_to_be(lab: Lab) -> No
     assert re.search(r"^10\.1\.2\.3\s+peer$", seen["hosts"], re.MULTILINE)
     assert re.search(r"^fd00::9\s+six$", seen["hosts"], re.MULTILINE)
     assert await inside(lab, plain, "hostname") == "r2"
-
-
-@pytest.mark.proves("runtime")
-async def test_a_node_of_another_runtime_is_refused_and_nothing_is_made(lab: Lab) -> None:
-    with pytest.raises(InvalidValueError, match="runtime: 'podman'"):
-        await lab.runtime.create_container(with_(lab.node(), runtime="podman"))
-    await lab.runtime.create_container(with_(lab.node(), runtime="docker"))
-    assert await lab.names() == {lab.node().long_name}
 
 
 # ---------------------------------------------------------------- limits

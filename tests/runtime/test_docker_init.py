@@ -55,11 +55,6 @@ CALLS: dict[str, Call] = {
     "stream_logs": lambda runtime: anext(runtime.stream_logs("x1")),
     "stream_events": lambda runtime: anext(runtime.stream_events()),
 }
-NOT_YET: dict[str, Call] = {
-    "log_non_running_container_output": lambda runtime: runtime.log_non_running_container_output("x1"),
-    "write_to_stdin_no_wait": lambda runtime: runtime.write_to_stdin_no_wait("x1", b"x"),
-    "copy_to_container": lambda runtime: runtime.copy_to_container("x1", "/tmp/x", "/etc/hostname"),
-}
 
 
 # ---------------------------------------------------------------- beginning
@@ -170,12 +165,6 @@ async def test_closing_is_possible_at_any_time() -> None:
     runtime = DockerRuntime()
     await runtime.aclose()
     assert repr(runtime) == "<DockerRuntime not initialised>"
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-async def test_what_is_not_there_yet_says_so_by_name(name: str) -> None:
-    with pytest.raises(UnsupportedOperationError, match=name):
-        await NOT_YET[name](DockerRuntime())
 
 
 # ---------------------------------------------------------------- what the engine's clients need

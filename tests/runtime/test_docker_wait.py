@@ -196,7 +196,7 @@ async def test_the_last_output_of_what_does_not_run_is_logged(
 ) -> None:
     async with open_lab(docker_engine) as lab:
         log = lab.runtime.log_non_running_container_output
-        name = await lab.ended("seq 100; echo err >&2; exit 4", tty=tty)
+        name = await lab.ended("seq 100; sleep 0.1; echo err >&2; exit 4", tty=tty)
         await log(name)
         ((logger, level, text),) = caplog.record_tuples
         assert (logger, level) == ("clab_runtime", logging.WARNING)
