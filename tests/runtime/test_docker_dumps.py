@@ -58,7 +58,7 @@ def test_a_dump_survives_being_written_again(node: NodeConfig) -> None:
     assert NodeConfig.from_yaml(node.to_yaml()) == node
 
 
-@pytest.mark.proves("shortname", "longname", "labels", "networkmode", "pidmode")
+@pytest.mark.proves("shortname", "longname", "labels", "networkmode", "pidmode", "runtime")
 async def test_nodes_that_containerlab_dumped_are_deployed_under_its_names_and_labels(demo: Lab) -> None:
     for node in (R1, R2):
         found = await facts(demo, node)
