@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+ENGINE ?= docker-20.10
 ifeq ($(CI),true)
 ENGINES ?= docker-20.10 docker-26.1 podman-4.3 podman-5.4
 else
@@ -15,12 +16,13 @@ BENCH := build/bench
 TEST_ENGINES := $${TMPDIR:-/tmp}/clab-test-$$(pwd | cksum | cut -d' ' -f1)
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test hostile check bench format clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo     deploy an example lab, on your Docker if it answers, else on a private one (ARGS=... for the example)"
 	@echo "make test     run the tests on ENGINES='$(ENGINES)' (ARGS=... for pytest)"
+	@echo "make hostile  try malformed and hostile input on a private ENGINE='$(ENGINE)'"
 	@echo "make check    lint, format and types, without changing anything"
 	@echo "make bench    measure against other clients"
 	@echo "make format   format the code"
@@ -31,10 +33,15 @@ demo: $(READY)
 
 test: $(READY)
 	@export CLAB_ENGINES_DIR="$(TEST_ENGINES)" ENGINES="$(ENGINES)"; status=0; \
-	.venv/bin/coverage run -m pytest $(ARGS) || status=$$?; \
+	.venv/bin/coverage erase; \
+	.venv/bin/coverage run -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile) || status=$$?; \
 	.venv/bin/python -m tests.engines down --all || status=1; \
+	.venv/bin/coverage combine --quiet || status=1; \
 	[ $$status = 0 ] || exit $$status; \
 	[ -n "$(ARGS)" ] || .venv/bin/coverage report --include='clab_runtime/engine/*' --fail-under=95
+
+hostile:
+	@$(MAKE) --no-print-directory test ENGINES="$(ENGINE)" ARGS="--quiet tests/hostile $(ARGS)"
 
 check: $(READY)
 	.venv/bin/ruff check .

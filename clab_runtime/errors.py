@@ -16,6 +16,8 @@
     +-- SubnetOverlapError          a network's subnet is taken by another network
     +-- UnsupportedOperationError   this engine, or this version of it, can't do that
     +-- ContainerExitedError        a container ended where it was to run
+    +-- ContainerUnhealthyError     a container's health check failed where it was to succeed
+    +-- SourceFileError             a file of this machine can't be read to its end as it was
     +-- WaitTimeoutError            a wait ran out (also a TimeoutError)
 
 A unary call that the engine does not answer in time raises the builtin TimeoutError; cancellation is never wrapped.
@@ -45,6 +47,11 @@ class InvalidValueError(ContainerRuntimeError, ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
+
+
+def not_writable(field: str, exc: UnicodeEncodeError) -> InvalidValueError:
+    """Make the error for text that has no bytes; of the text, which may be a secret, it shows just what is wrong."""
+    return InvalidValueError(field, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for")
 
 
 class EngineConnectionError(ContainerRuntimeError):
@@ -178,6 +185,28 @@ class ContainerExitedError(ContainerRuntimeError):
             parts.append(self.error)
         tail = b"\n".join(self.last_lines).decode(errors="replace")
         return ", ".join(parts) + (f"; its last output:\n{tail}" if tail else "")
+
+
+class ContainerUnhealthyError(ContainerRuntimeError):
+    """A container runs, but its health check has failed so often that the engine calls it unhealthy."""
+
+    def __init__(self, container: str, *, failing_streak: int, health_log: Sequence[str] = ()) -> None:
+        """Take how often the check has failed in a row, and what its last runs have said."""
+        last = f"; its last output:\n{health_log[-1].rstrip()}" if health_log else ""
+        super().__init__(f"container {container!r} is unhealthy, failed checks in a row: {failing_streak}{last}")
+        self.container = container
+        self.failing_streak = failing_streak
+        self.health_log = tuple(health_log)
+
+
+class SourceFileError(ContainerRuntimeError):
+    """A file of this machine can't be read, or has changed while it was copied: nothing of it counts as copied."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        """Name the file and what is wrong with it."""
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
 
 
 class WaitTimeoutError(ContainerRuntimeError, TimeoutError):

@@ -21,6 +21,7 @@ from anyio.lowlevel import checkpoint
 from clab_runtime.engine.client import EngineClient
 from tests.engines import Engine, EngineSetupError, answers, down, start, up
 from tests.engines.http import call, call_json
+from tests.matrix import ENGINE, Matrix
 
 BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "asyncio": ("asyncio", {"use_uvloop": False}),
@@ -42,12 +43,28 @@ SETTLE = 5.0
 """Seconds that an engine, or the event loop, gets to finish what goes on behind a call's back."""
 
 
+FIGURES = "figures"
+"""The user property, `record_property(FIGURES, "...")`, that is shown at the end of a run."""
+
 TEST_TIME = 90.0
 """Seconds that an async test may take. It is then cancelled in its own event loop and fails; pytest-timeout, which ends
 the whole run, is for what holds out against that."""
 
 
 # ---------------------------------------------------------------- event loops
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the README's table made of what the tests prove."""
+    config.pluginmanager.register(Matrix(), "matrix")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures that tests have recorded."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, value in report.user_properties if report.when == "call" else ():
+            if name == FIGURES:
+                terminalreporter.write_line(f"{report.nodeid.rpartition('[')[2].rstrip(']')}: {value}")
 
 
 def pytest_keyboard_interrupt() -> None:
@@ -101,8 +118,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 class Engines:
     """The private engines of this test session: each is started when the first test asks for it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, worker: str) -> None:
         self._directory = directory
+        self._worker = worker
         self._engines: dict[str, Engine | EngineSetupError] = {}
 
     def get(self, name: str) -> Engine:
@@ -123,15 +141,18 @@ class Engines:
         failures: list[Exception] = []
         for name in self._engines:
             try:
-                down(self._directory / name)
+                down(self._place(name))
             except Exception as exc:  # noqa: BLE001 - the others are to go, too
                 failures.append(exc)
         if failures:
             raise ExceptionGroup("engines that could not be taken down", failures)
 
+    def _place(self, name: str) -> Path:
+        return self._directory / f"{name}{self._worker}"
+
     def _up(self, name: str) -> Engine | EngineSetupError:
         try:
-            return up(name, self._directory / name)
+            return up(name, self._place(name))
         except EngineSetupError as exc:
             return exc
 
@@ -146,8 +167,9 @@ def engines() -> Generator[Engines]:
     """The engines of the session, where CLAB_ENGINES_DIR says (so that make finds what a crash leaves) or apart."""
     base = os.environ.get("CLAB_ENGINES_DIR")
     directory = Path(base) if base else Path(tempfile.mkdtemp(prefix="clab-"))
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")  # where tests run side by side, each worker has its own engines
     handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    engines = Engines(directory)
+    engines = Engines(directory, worker)
     try:
         yield engines
     finally:
@@ -161,19 +183,19 @@ def engines() -> Generator[Engines]:
 @pytest.fixture
 def engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Each engine that ENGINES names; nothing of the test may be left in it."""
-    yield from _left_as_found(engines.get(request.param))
+    yield from _lent(request, engines)
 
 
 @pytest.fixture
 def docker_engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Each Docker engine that ENGINES names; nothing of the test may be left in it."""
-    yield from _left_as_found(engines.get(request.param))
+    yield from _lent(request, engines)
 
 
 @pytest.fixture
 def podman_engine(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Each Podman engine that ENGINES names; nothing of the test may be left in it."""
-    yield from _left_as_found(engines.get(request.param))
+    yield from _lent(request, engines)
 
 
 @pytest.fixture
@@ -181,6 +203,13 @@ async def client(engine: Engine) -> AsyncGenerator[EngineClient]:
     """A client of its own for the test's engine."""
     async with EngineClient(engine.endpoint) as client:
         yield client
+
+
+def _lent(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
+    """Lend the engine that the test is to run on, and have its report say which one that is."""
+    engine = engines.get(request.param)
+    request.node.user_properties.append((ENGINE, f"{engine.kind.capitalize()} {engine.version}"))
+    yield from _left_as_found(engine)
 
 
 def _left_as_found(engine: Engine) -> Generator[Engine]:

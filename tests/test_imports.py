@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "clab_runtime"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "stream"),
+    ("backoff", "errors", "stream"),
     (
         "models",
         "engine.auth",

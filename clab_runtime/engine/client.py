@@ -23,11 +23,11 @@ from clab_runtime.engine.networks import Networks
 from clab_runtime.engine.raw import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
 from clab_runtime.engine.system import System
-from clab_runtime.engine.target import QueryValue, not_writable, with_query
+from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport
 from clab_runtime.engine.version import EngineInfo, negotiate
 from clab_runtime.engine.volumes import Volumes
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError, not_writable
 
 T = TypeVar("T")
 

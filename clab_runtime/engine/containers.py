@@ -114,17 +114,33 @@ class Containers:
         }
         return self._client.stream("GET", _path(container, "logs"), query=query)
 
-    async def attach(self, container: str, *, stdin: bool = False, output: bool = True) -> "Duplex":
-        """Attach to a running container's standard streams; POST /containers/{id}/attach."""
-        query = {"stream": True, "stdin": stdin, "stdout": output, "stderr": output}
+    async def attach(
+        self, container: str, *, stdin: bool = False, output: bool = True, detach_keys: str | None = None
+    ) -> "Duplex":
+        """Attach to a running container's standard streams; POST /containers/{id}/attach.
+
+        On a TTY `detach_keys`, such as `ctrl-p,ctrl-q` (which they are on Docker if None), end it when they are sent.
+        """
+        query = {
+            "stream": True,
+            "stdin": stdin,
+            "stdout": output,
+            "stderr": output,
+            "detachKeys": detach_keys,
+        }
         return await self._client.upgrade(_path(container, "attach"), query=query)
 
-    async def put_archive(self, container: str, directory: str, archive: AsyncIterable[bytes]) -> None:
-        """Unpack a tar archive into a directory of a container; PUT /containers/{id}/archive."""
+    async def put_archive(
+        self, container: str, directory: str, archive: AsyncIterable[bytes], *, replace_directories: bool = True
+    ) -> None:
+        """Unpack a tar archive, without a limit of time, into a directory of a container; PUT /containers/{id}/archive.
+
+        Unless told otherwise, an engine replaces a directory, with all that is in it, by a file of its name.
+        """
         await self._client.call(
             "PUT",
             _path(container, "archive"),
-            query={"path": directory},
+            query={"path": directory, "noOverwriteDirNonDir": not replace_directories},
             content=archive,
             timeout=None,
             dedicated=True,

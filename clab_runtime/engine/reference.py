@@ -42,6 +42,8 @@ class ImageReference(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a reference as people write it; raise InvalidValueError for what is none."""
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise _invalid(text, "give text")
         if _BARE_ID.fullmatch(text):
             raise _invalid(text, "64 hexadecimal digits are an image's id, not its name")
         rest, at, digest = text.partition("@")

@@ -104,6 +104,7 @@ class ContainerHostConfig(Reply):
 
     network_mode: str = ""
     auto_remove: bool = False
+    tmpfs: Mapping[str, str] | None = None
 
 
 class ContainerInspect(Reply):

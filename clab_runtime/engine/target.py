@@ -4,16 +4,22 @@ import json
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
-from clab_runtime.errors import InvalidValueError
+from clab_runtime.errors import InvalidValueError, not_writable
 
 QueryValue = str | int | float | bool | None | Mapping[str, Sequence[str]]
 """A query's value: None leaves the key out, a mapping is the engine's `filters` (JSON), a bool 1 or 0."""
 
 
+_WAYS = frozenset({"", ".", ".."})
+"""Parts of a path that routers resolve, encoded or not, to get at something else."""
+
+
 def named(value: str, field: str) -> str:
     """Return an id or a name as it is; raise InvalidValueError for a blank one, or one that routers take for a way."""
-    if not isinstance(value, str) or not value.strip() or value in {".", ".."}:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(value, str) or not value.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError(field, value, "give a name or an id")
+    if value in _WAYS or ("/" in value and not _WAYS.isdisjoint(value.split("/"))):
+        raise InvalidValueError(field, value, "give a name or an id, without empty parts, . and .. between slashes")
     return value
 
 
@@ -33,14 +39,7 @@ def with_query(path: str, query: Mapping[str, QueryValue] | None) -> str:
     try:
         return f"{path}?{urlencode(pairs)}" if pairs else path
     except UnicodeEncodeError as exc:
-        raise InvalidValueError(
-            "query", exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for"
-        ) from exc
-
-
-def not_writable(field: str, exc: UnicodeEncodeError) -> InvalidValueError:
-    """Make the error for text that has no bytes; of the text, which may be a secret, it shows just what is wrong."""
-    return InvalidValueError(field, exc.object[exc.start : exc.end], "write text that UTF-8 has bytes for")
+        raise not_writable("query", exc) from exc
 
 
 def _text(value: QueryValue) -> str:

@@ -17,10 +17,12 @@ from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError, E
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.lowlevel import cancel_shielded_checkpoint
 
+from clab_runtime.backoff import growing_delays
+
 DEFAULT_MAX_BYTES = 65536
 FIRST_RETRY = 0.001
 LAST_RETRY = 0.05
-"""Seconds between tries to connect while the listener's queue is full: doubled from the first to the last."""
+"""Seconds between tries to connect while the listener's queue is full, the first and the last."""
 
 
 class UnixStream(ByteStream):
@@ -146,11 +148,11 @@ class UnixStream(ByteStream):
 async def connect_unix(path: str, stream: type[UnixStream] = UnixStream) -> UnixStream:
     """Connect to a unix socket; again and again while its queue is full. Raises OSError; the caller bounds the time."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    delay = FIRST_RETRY
     try:
-        while not _try_connect(sock, path):
+        for delay in growing_delays(FIRST_RETRY, LAST_RETRY):
+            if _try_connect(sock, path):
+                break
             await anyio.sleep(delay)
-            delay = min(2 * delay, LAST_RETRY)
     except BaseException:
         sock.close()
         raise

@@ -1,17 +1,22 @@
 """How a runtime behaves."""
 
+from typing import Final
+
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
+
+LONGEST_TIMEOUT: Final = 1_000_000_000
+"""Seconds that an engine can count in nanoseconds, too."""
 
 
-class VerifyLinkParams(Model, frozen=True):
+class VerifyLinkParams(GivenModel, frozen=True):
     """What is checked about links before they are made."""
 
     run_bridge_exists_check: bool = True
     """Whether a bridge that a link names has to exist."""
 
 
-class RuntimeConfig(Model, frozen=True, kw_only=True):
+class RuntimeConfig(GivenModel, frozen=True, kw_only=True):
     """The settings of a container runtime."""
 
     timeout: float = 0
@@ -26,5 +31,7 @@ class RuntimeConfig(Model, frozen=True, kw_only=True):
     """What is checked about links."""
 
     def __post_init__(self) -> None:
-        if not self.timeout >= 0:
-            raise InvalidValueError("timeout", self.timeout, "give seconds, 0 for the runtime's default")
+        super().__post_init__()
+        if not 0 <= self.timeout <= LONGEST_TIMEOUT:
+            allowed = f"give seconds, at most {LONGEST_TIMEOUT}, or 0 for the runtime's default"
+            raise InvalidValueError("timeout", self.timeout, allowed)

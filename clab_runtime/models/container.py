@@ -1,10 +1,11 @@
 """A container as the engine has it."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self, cast
 
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import force_setattr
 
 from clab_runtime.errors import ContainerRuntimeError
 from clab_runtime.models.base import Model
@@ -108,9 +109,9 @@ class GenericContainer(Model, frozen=True, kw_only=True, omit_defaults=True, dic
 
     def with_runtime(self, runtime: "ContainerRuntime") -> Self:
         """Make a copy that knows its runtime."""
-        copy = replace(self)
-        force_setattr(copy, "_runtime", runtime)
-        return copy
+        twin = copy(self)
+        force_setattr(twin, "_runtime", runtime)
+        return twin
 
     async def run_exec(self, cmd: ExecCmd) -> ExecResult:
         """Run a command in it and wait for the end."""

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from clab_runtime.errors import InvalidValueError
 from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 
 
 class EventType(StrEnum):
@@ -70,8 +72,13 @@ class ContainerEvent(Model, frozen=True, kw_only=True, omit_defaults=True):
     """The container's labels, and what the engine adds: image, exitCode, signal, execID."""
 
 
-class EventStreamOptions(Model, frozen=True, omit_defaults=True):
+class EventStreamOptions(GivenModel, frozen=True, omit_defaults=True):
     """Which events to stream."""
 
     labels: Mapping[str, str] = {}
     """The labels that the container has, all of them; an empty value: the label exists."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "" in self.labels:
+            raise InvalidValueError("labels", "", "name the label")

@@ -3,12 +3,13 @@
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.base import Model, is_list
+from clab_runtime.models.given import check_instance, check_text
 
 _SEPARATOR = "\n+++++++++++++++++++++++++++++\n\n"
 
@@ -35,12 +36,16 @@ class ExecCmd:
         return f"ExecCmd({str(self)!r})"
 
 
-def _argv(command: str | Sequence[str]) -> tuple[str, ...]:
+def _argv(command: object) -> tuple[str, ...]:
     """Split what needs splitting, and refuse a command without a program."""
+    if not (isinstance(command, str) or is_list(command)):
+        raise InvalidValueError("command", command, "give text, or a list of words")
     try:
-        argv = tuple(shlex.split(command) if isinstance(command, str) else command)
+        argv = tuple(shlex.split(command) if isinstance(command, str) else cast("Sequence[str]", command))
     except ValueError as error:
         raise InvalidValueError("command", command, f"quotes have to be closed ({error})") from error
+    for word in argv:
+        check_text("command", word)
     if not argv or not argv[0]:
         raise InvalidValueError("command", command, "name a program")
     return argv
@@ -103,10 +108,15 @@ class ExecCollection:
     """The results of many commands, by container."""
 
     def __init__(self, results: Mapping[str, Iterable[ExecResult]] | None = None) -> None:
-        self._results = {name: list(some) for name, some in (results or {}).items()}
+        self._results: dict[str, list[ExecResult]] = {}
+        for name, some in (results or {}).items():
+            self.add(name, *some)
 
     def add(self, container: str, *results: ExecResult) -> None:
         """Append results of a container."""
+        check_text("container", container)
+        for result in results:
+            check_instance("results", result, ExecResult)
         self._results.setdefault(container, []).extend(results)
 
     def __getitem__(self, container: str) -> Sequence[ExecResult]:

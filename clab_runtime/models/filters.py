@@ -3,13 +3,13 @@
 from typing import Self
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel, check_text
 
 _TYPES = ("label", "name")
 _OPERATORS = ("=", "!=", "exists")
 
 
-class GenericFilter(Model, frozen=True, omit_defaults=True):
+class GenericFilter(GivenModel, frozen=True, omit_defaults=True):
     """A condition on a container's label or name.
 
     `GenericFilter("label", "containerlab", "=", "demo")`, `GenericFilter("label", "clab-owner", "exists")`,
@@ -26,6 +26,7 @@ class GenericFilter(Model, frozen=True, omit_defaults=True):
     """The label's value, or the exact name; empty for `exists`."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.filter_type not in _TYPES:
             raise InvalidValueError("filter_type", self.filter_type, f"choose one of {', '.join(_TYPES)}")
         if self.filter_type == "label":
@@ -36,6 +37,7 @@ class GenericFilter(Model, frozen=True, omit_defaults=True):
     @classmethod
     def from_label(cls, text: str) -> Self:
         """Read `name=value`, `name!=value`, or `name` alone for a label that exists."""
+        check_text("label", text)
         name, equals, value = text.partition("=")
         if not equals:
             return cls("label", name.strip(), "exists")

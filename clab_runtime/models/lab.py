@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 from clab_runtime.models.node import NodeConfig
 
 
@@ -34,7 +34,7 @@ class Node(Protocol):
         ...
 
 
-class EndpointlessNode(Model, frozen=True):
+class EndpointlessNode(GivenModel, frozen=True):
     """A node with a configuration and no links."""
 
     config: NodeConfig

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Self
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel, check_text
 
 _MOST_PARTS = 3
 
 
-class Bind(Model, frozen=True, omit_defaults=True):
+class Bind(GivenModel, frozen=True, omit_defaults=True):
     """A directory or file of the host inside a container."""
 
     src: str
@@ -29,7 +29,7 @@ class Bind(Model, frozen=True, omit_defaults=True):
         return ":".join(part for part in (self.src, self.dst, self.mode) if part)
 
 
-class Volume(Model, frozen=True, omit_defaults=True):
+class Volume(GivenModel, frozen=True, omit_defaults=True):
     """A volume that the engine keeps, inside a container."""
 
     name: str
@@ -53,6 +53,7 @@ class Volume(Model, frozen=True, omit_defaults=True):
 
 def _parts(field: str, text: str) -> tuple[str, str, str]:
     """Split the short word into source, destination and options."""
+    check_text(field, text)
     parts = text.split(":")
     if len(parts) > _MOST_PARTS or not all(parts):
         raise InvalidValueError(field, text, "write source:destination, source:destination:options or destination")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import field
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.words import WordedModel
 
@@ -30,7 +30,7 @@ class PullPolicy(StrEnum):
         raise InvalidValueError("image-pull-policy", value, f"choose one of {', '.join(cls)}")
 
 
-class HealthcheckConfig(Model, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
+class HealthcheckConfig(GivenModel, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):
     """How the engine finds out whether a container is healthy; 0 leaves a number to the engine."""
 
     test: Sequence[str] = ()
@@ -45,7 +45,7 @@ class HealthcheckConfig(Model, frozen=True, kw_only=True, omit_defaults=True, re
     """Whole seconds after the start in which failures don't count."""
 
 
-class DNSConfig(Model, frozen=True, kw_only=True, omit_defaults=True):
+class DNSConfig(GivenModel, frozen=True, kw_only=True, omit_defaults=True):
     """How a container resolves names."""
 
     servers: Sequence[str] = ()
@@ -88,7 +88,7 @@ class NodeConfig(WordedModel, frozen=True, kw_only=True, omit_defaults=True, ren
     sysctls: Mapping[str, str] = {}
     """Kernel settings of the container's namespaces."""
     user: str = ""
-    """Who runs the command, `user`, `uid` or `uid:gid`; empty: as the image says."""
+    """Who runs the command, `user`, `uid` or either with `:group`; empty: as the image says."""
     entrypoint: str = ""
     """The entrypoint, split as a shell does; empty: the image's."""
     cmd: str = ""
@@ -113,7 +113,7 @@ class NodeConfig(WordedModel, frozen=True, kw_only=True, omit_defaults=True, ren
     cgroup_parent: str = ""
     """The cgroup under which the engine makes the container's."""
     pid_mode: str = field(default="", name="pidmode")
-    """The pid namespace: empty, `host` or `container:x`."""
+    """The pid namespace: empty, `host` or `container:<node>`, a node of the lab or another container."""
     tmpfs: Mapping[str, str] = {}
     """File systems in memory: path -> mount options."""
     security_opts: Sequence[str] = ()
@@ -128,7 +128,7 @@ class NodeConfig(WordedModel, frozen=True, kw_only=True, omit_defaults=True, ren
     port_set: Mapping[str, Mapping[str, object]] = field(default={}, name="portset")
     """Ports to expose: `80/tcp` -> an empty mapping."""
     network_mode: str = field(default="", name="networkmode")
-    """`none`, `host`, `container:<node>`; else the management network."""
+    """`none`, `host`, `container:<node>`, a node of the lab or another container; else the management network."""
     mgmt_net: str = ""
     """The management network's name."""
     mgmt_intf: str = ""

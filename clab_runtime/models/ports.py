@@ -3,9 +3,10 @@
 import msgspec
 
 from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 
 
-class PortBinding(Model, frozen=True, omit_defaults=True):
+class PortBinding(GivenModel, frozen=True, omit_defaults=True):
     """Where on the host a container's port is asked to be; the key of the map is `80/tcp`."""
 
     host_ip: str = msgspec.field(default="", name="HostIp")

@@ -11,11 +11,12 @@ import msgspec
 from msgspec.structs import fields
 
 from clab_runtime.models.base import Model
+from clab_runtime.models.given import GivenModel
 
 _M = TypeVar("_M", bound="WordedModel")
 
 
-class WordedModel(Model, frozen=True, omit_defaults=True):
+class WordedModel(GivenModel, frozen=True, omit_defaults=True):
     """A model that containerlab saves and loads too.
 
     Whatever does not fit raises `msgspec.DecodeError` (`msgspec.ValidationError` names the place).
@@ -27,7 +28,7 @@ class WordedModel(Model, frozen=True, omit_defaults=True):
     @classmethod
     def from_json(cls, data: bytes | str) -> Self:
         """Read the JSON that containerlab writes."""
-        return _build(cls, msgspec.json.decode(data))
+        return _build(cls, _load_json(data))
 
     @classmethod
     def from_yaml(cls, data: bytes | str) -> Self:
@@ -119,12 +120,20 @@ def _empty(hint: object) -> object:
     return empties.get(get_origin(hint) or hint)
 
 
+def _load_json(data: bytes | str) -> object:
+    """Load JSON; the decoder has other words for bytes that are no UTF-8, and for too many brackets."""
+    try:
+        return msgspec.json.decode(data)
+    except (UnicodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
+
+
 def _load_yaml(data: bytes | str) -> object:
     """Load YAML with its scalars as text; the model's types tell what they are."""
     yaml = _pyyaml()
     try:
         return yaml.load(data, Loader=_text_loader())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise msgspec.DecodeError(str(error)) from error
 
 

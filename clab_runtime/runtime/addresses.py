@@ -42,7 +42,7 @@ def parse_subnet(field: str, text: str, version: int) -> IPNetwork:
         subnet = ip_network(text)
     except ValueError:
         raise InvalidValueError(field, text, allowed) from None
-    if subnet.version != version or "/" not in text:
+    if subnet.version != version or "/" not in text or "%" in text:
         raise InvalidValueError(field, text, allowed)
     return subnet
 
@@ -69,6 +69,8 @@ def check_mac(text: str) -> str:
         return ""
     if not _MAC.fullmatch(mac):
         raise InvalidValueError("mac-address", text, "write six pairs of hexadecimal digits, 02:42:ac:14:14:02")
+    if not mac.strip("0:-"):
+        raise InvalidValueError("mac-address", text, "an interface can't have the address of all zeros")
     if int(mac[:2], 16) & 1:
         raise InvalidValueError("mac-address", text, "an interface can't have a group address (an odd first byte)")
     return mac.replace("-", ":")

@@ -1,5 +1,6 @@
 """The network that a node's container joins, and what it asks for there."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -10,7 +11,7 @@ from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import InvalidValueError, UnsupportedOperationError
 from clab_runtime.models import MgmtNet, NodeConfig
 from clab_runtime.runtime.addresses import check_interface, check_mac, static_address
-from clab_runtime.runtime.settings import words
+from clab_runtime.runtime.settings import shared_container, words
 
 ENDPOINT_MAC_SINCE: Final = APIVersion(1, 44)
 """The first API where a hardware address belongs to the endpoint; older ones have it at the top."""
@@ -21,6 +22,8 @@ _FIRST_INTERFACE = "eth0"
 
 _MANAGED_WORDS = ("", "bridge", "default")
 _RESERVED = ("none", "host", "default")
+_SAID = f"{', '.join(_RESERVED[:-1])} or {_RESERVED[-1]}"
+_NETWORK = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,254}")
 
 _Reader = Callable[[NodeConfig], object]
 _OF_AN_ENDPOINT: Mapping[str, _Reader] = {
@@ -58,9 +61,9 @@ class Attachment(msgspec.Struct, frozen=True):
         return self.network_mode.startswith("container:")
 
 
-def attachment(node: NodeConfig, mgmt: MgmtNet, api: APIVersion, network_container: str | None) -> Attachment:
+def attachment(node: NodeConfig, mgmt: MgmtNet, api: APIVersion) -> Attachment:
     """Choose the network and what is asked for there; refuse what that network mode can't give."""
-    mode = _network_mode(node, mgmt, network_container)
+    mode = _network_mode(node, mgmt)
     if mode == mgmt.network:
         return _managed(node, mgmt, api)
     _refuse(node, _OF_AN_ENDPOINT)
@@ -71,18 +74,18 @@ def attachment(node: NodeConfig, mgmt: MgmtNet, api: APIVersion, network_contain
 
 def check_network_name(name: str) -> str:
     """Return the management network's name, if it can be one and is no word for a network mode."""
-    if not name.strip() or name in _RESERVED or ":" in name or "/" in name:
-        raise InvalidValueError("network", name, f"give a network's name without : and /, not {', '.join(_RESERVED)}")
+    if not _NETWORK.fullmatch(name) or name in _RESERVED:
+        allowed = (
+            f"a network's name has letters, digits, _, . and -, begins with none of the last two, and is not {_SAID}"
+        )
+        raise InvalidValueError("network", name, allowed)
     return name
 
 
-def _network_mode(node: NodeConfig, mgmt: MgmtNet, network_container: str | None) -> str:
+def _network_mode(node: NodeConfig, mgmt: MgmtNet) -> str:
     """Put the node's word into the engine's."""
     network = check_network_name(mgmt.network)
-    kind, colon, container = node.network_mode.partition(":")
-    if kind == "container" and colon and container.strip():
-        return f"container:{network_container or container}"
-    if node.network_mode in {"none", "host"}:
+    if node.network_mode in {"none", "host"} or shared_container(node.network_mode):
         return node.network_mode
     if node.network_mode in {*_MANAGED_WORDS, network}:
         return network

@@ -1,7 +1,7 @@
 """ContainerRuntime: the interface of all runtimes, each method documented here; and the options of `init`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from clab_runtime.models import (
@@ -50,6 +50,11 @@ class ContainerRuntime(ABC):
     @abstractmethod
     def mgmt(self) -> MgmtNet:
         """The management network; after `create_net` with what the engine chose."""
+
+    @property
+    @abstractmethod
+    def faults(self) -> Mapping[str, int]:
+        """How often each transient fault of the engine has been ridden out so far, by its name; a live view."""
 
     @abstractmethod
     def with_config(self, config: RuntimeConfig) -> None:
@@ -132,8 +137,10 @@ class ContainerRuntime(ABC):
     async def create_container(self, node: NodeConfig) -> str:
         """Create a node's container without starting it, and return its id; POST /containers/create.
 
-        Raises ConflictError when the name is taken, NotFoundError when the image is missing, and
-        UnsupportedOperationError for what this engine can't do. Cancelled, it leaves no container behind.
+        `container:<node>`, as a network or pid mode, is a node of the same lab or else a container outside; GET
+        /containers/json, GET /containers/{id}/json. Raises ConflictError when the name is taken, NotFoundError when the
+        image or that container is missing, and UnsupportedOperationError for what this engine can't do. Cancelled, it
+        leaves no container behind.
         """
 
     @abstractmethod
@@ -149,7 +156,8 @@ class ContainerRuntime(ABC):
     async def stop_container(self, container: str, signal: str | None = None) -> None:
         """Stop a container with a signal (its own, if none is given), and kill it after `config.timeout` seconds.
 
-        One that does not run is left as it is. POST /containers/{id}/stop.
+        A signal is a name such as `SIGINT`, `int` or `SIGRTMIN+3`, or a number. One that does not run is left as it
+        is; no restart policy starts it again. POST /containers/{id}/stop, POST /containers/{id}/kill.
         """
 
     @abstractmethod
@@ -203,7 +211,10 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def log_non_running_container_output(self, container: str) -> None:
-        """Log the last output of a container that does not run; GET /containers/{id}/logs."""
+        """Log, as a warning of the logger `clab_runtime`, how a container that does not run ended and its last output.
+
+        Nothing is logged of one that runs or is paused. GET /containers/{id}/json, GET /containers/{id}/logs.
+        """
 
     # ------------------------------------------------------------ inside a container
 
@@ -221,11 +232,24 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
-        """Write to a running container's standard input; POST /containers/{id}/attach."""
+        """Write to a running container's standard input, which stays open; POST /containers/{id}/attach.
+
+        Returns when the engine has taken every byte, without waiting for what the container makes of them. Raises
+        ContainerExitedError when it does not run, ConflictError when it is paused, and TimeoutError when it reads too
+        little for the data to find room within `config.timeout`.
+        """
 
     @abstractmethod
     async def copy_to_container(self, container: str, destination: str, source: str) -> None:
-        """Copy a regular file of this machine into a container, its mode kept; PUT /containers/{id}/archive."""
+        """Copy a regular file of this machine to a path in a container; PUT /containers/{id}/archive.
+
+        `destination` is the file's own absolute path; what is there is replaced, a link too, but no directory is. Mode
+        and modification time are kept, the owner is root. The container need not run. The file is streamed, and each
+        piece of it has `config.timeout`. Raises InvalidValueError, before any request, for a source that is missing,
+        can't be read or is no regular file, SourceFileError when it changes meanwhile, NotFoundError when the
+        container, or the directory in it, is missing, and UnsupportedOperationError where Docker would write below a
+        tmpfs. Failed or cancelled in the middle it removes what has arrived, or logs a warning that it can't.
+        """
 
     # ------------------------------------------------------------ streams
 
@@ -242,7 +266,8 @@ class ContainerRuntime(ABC):
     ) -> Stream[LogLine]:
         """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
 
-        `tail` is a number of lines. A followed stream is complete when the container stops.
+        `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
+        container stops.
         """
 
     @abstractmethod
@@ -276,15 +301,26 @@ class StartedContainer(ABC):
 
     @abstractmethod
     async def wait_running(self) -> None:
-        """Wait until it runs; raise ContainerExitedError, with the evidence, when it ended instead."""
+        """Wait, without a limit, until it runs; GET /containers/{id}/json.
+
+        Raises ContainerExitedError, with the evidence, when it ended instead, and NotFoundError when it was removed.
+        """
 
     @abstractmethod
     async def wait_exited(self) -> int:
-        """Wait, without a limit, until it ends; return its exit code. Raises NotFoundError when it was removed."""
+        """Wait, without a limit, until it ends, and return its exit code; POST /containers/{id}/wait.
+
+        One that is started again by its restart policy has ended, too. Raises NotFoundError when it was removed before
+        the wait began; a removal meanwhile is an end.
+        """
 
     @abstractmethod
     async def wait_healthy(self) -> None:
-        """Wait, without a limit, until its health check says healthy; raise ContainerExitedError when it ended."""
+        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json.
+
+        Raises ContainerUnhealthyError when the engine calls it unhealthy instead, ContainerExitedError when it ended,
+        NotFoundError when it was removed, and InvalidValueError when it has no health check.
+        """
 
 
 RuntimeOption = Callable[[ContainerRuntime], None]

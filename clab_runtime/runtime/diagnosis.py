@@ -1,13 +1,17 @@
 """What an engine still knows of a container that ended where it was to run."""
 
+import logging
 import signal
 
 import anyio
 
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import ContainerExitedError, ContainerRuntimeError
+from clab_runtime.runtime.health import health_log
 from clab_runtime.stream import Stream
 from clab_runtime.streams.logs import LogSource
+
+logger = logging.getLogger("clab_runtime")
 
 LAST_LINES = 20
 """Lines of a dead container's output that its error carries."""
@@ -23,16 +27,29 @@ async def diagnose(engine: EngineClient, container: str) -> ContainerExitedError
     """Make the error with all the evidence that can be had; GET /containers/{id}/json, GET /containers/{id}/logs."""
     inspect = await engine.containers.inspect(container)
     state = inspect.state
-    health = state.health.log or () if state.health else ()
     return ContainerExitedError(
         container,
         exit_code=state.exit_code,
         oom_killed=state.oom_killed,
         signal=_signal_name(state.exit_code),
         error=state.error,
-        health_log=[result.output for result in health],
+        health_log=health_log(inspect),
         last_lines=await _last_lines(engine, container, tty=inspect.config.tty),
     )
+
+
+async def log_last_output(engine: EngineClient, container: str) -> None:
+    """Log how a container that does not run has ended, and its last output; nothing of one that runs."""
+    try:
+        await raise_unless_running(engine, container)
+    except ContainerExitedError as exc:
+        logger.warning("%s", exc)
+
+
+async def raise_unless_running(engine: EngineClient, container: str) -> None:
+    """Raise what is known of a container that has no process, nor gets one by itself; GET /containers/{id}/json."""
+    if not (await engine.containers.inspect(container)).state.running:
+        raise await diagnose(engine, container)
 
 
 def _signal_name(exit_code: int) -> str | None:

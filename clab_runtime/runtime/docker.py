@@ -1,10 +1,12 @@
 """ContainerRuntime on Docker: each method maps its arguments, calls the engine, and maps what comes back."""
 
+import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from types import MappingProxyType
 
 import anyio
 import msgspec
@@ -12,10 +14,9 @@ import msgspec
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
-from clab_runtime.engine.version import APIVersion, EngineInfo
+from clab_runtime.engine.target import named
 from clab_runtime.errors import (
     ContainerRuntimeError,
-    InvalidValueError,
     NotFoundError,
     UnsupportedOperationError,
 )
@@ -38,19 +39,27 @@ from clab_runtime.models import (
     PullProgress,
     RuntimeConfig,
 )
-from clab_runtime.runtime import cooc, mgmt, settings
+from clab_runtime.models.given import check_instance
+from clab_runtime.runtime import arguments, cooc, mgmt, settings
 from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
+from clab_runtime.runtime.copying import copy_file
+from clab_runtime.runtime.diagnosis import log_last_output
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import START_FAULTS, ride_out
+from clab_runtime.runtime.health import HEALTHY, health_of
 from clab_runtime.runtime.listing import list_all
 from clab_runtime.runtime.mgmt_host import close_on_host, open_on_host
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
+from clab_runtime.runtime.network_spec import network_request
 from clab_runtime.runtime.pulling import Pulls
 from clab_runtime.runtime.removal import remove
+from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
+from clab_runtime.runtime.stdin import write_to_stdin
+from clab_runtime.runtime.stopping import stop_with_signal
 from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
 from clab_runtime.stream import Stream
 from clab_runtime.streams.events import EventSource
@@ -61,9 +70,6 @@ DEFAULT_TIMEOUT = 30.0
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
-
-HEALTHY = "healthy"
-_STOP_SIGNAL_SINCE = APIVersion(1, 42)
 
 
 class DockerRuntime(ContainerRuntime):
@@ -79,8 +85,7 @@ class DockerRuntime(ContainerRuntime):
         self._data_root = cooc.DEFAULT_ROOT
         self._pulls = Pulls(docker_credentials)
         self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
-        self.faults: Counter[str] = Counter()
-        """How often each known transient fault has been ridden out, by its name."""
+        self._faults: Counter[str] = Counter()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._client or 'not initialised'}>"
@@ -97,10 +102,16 @@ class DockerRuntime(ContainerRuntime):
     def mgmt(self) -> MgmtNet:
         return self._mgmt
 
+    @property
+    def faults(self) -> Mapping[str, int]:
+        return MappingProxyType(self._faults)
+
     def with_config(self, config: RuntimeConfig) -> None:
+        check_instance("config", config, RuntimeConfig)
         self._config = config
 
     def with_mgmt_net(self, mgmt: MgmtNet) -> None:
+        check_instance("mgmt", mgmt, MgmtNet)
         self._mgmt = mgmt
 
     def with_keep_mgmt_net(self) -> None:
@@ -122,7 +133,9 @@ class DockerRuntime(ContainerRuntime):
 
     async def init(self, *options: RuntimeOption) -> None:
         for option in options:
+            arguments.check_option(option)
             option(self)
+        network_request(self._mgmt, "")  # what is malformed is refused here, before anything is asked for
         await self.aclose()
         engine = EngineClient(self._endpoint, timeout=self._timeout)
         self._client = engine
@@ -174,10 +187,12 @@ class DockerRuntime(ContainerRuntime):
     # ------------------------------------------------------------ a container's life
 
     async def create_container(self, node: NodeConfig) -> str:
+        check_instance("node", node, NodeConfig)
         engine = self._engine
-        info = await engine.info()
-        _refuse_later_features(node, info)
-        request = container_request(node, self._mgmt, info.api_version)
+        api = (await engine.info()).api_version
+        request = container_request(node, self._mgmt, api)  # refuses what is malformed before any request
+        if (sharing := await find_shared(engine, node)) is not node:
+            request = container_request(sharing, self._mgmt, api)
         async with self._creating:
             created = await complete_or_undo(
                 lambda: engine.containers.create(node.long_name, request),
@@ -186,17 +201,18 @@ class DockerRuntime(ContainerRuntime):
         return created.id
 
     async def start_container(self, container: str, node: Node) -> StartedContainer:
+        arguments.check_node(node)
         engine = self._engine
         long_name = node.config.long_name and settings.container_name(node.config.long_name)
-        await ride_out(START_FAULTS, self.faults, lambda: engine.containers.start(container))
+        await ride_out(START_FAULTS, self._faults, lambda: engine.containers.start(container))
         await link_namespace(engine, self._host, container, long_name)
         return EngineStartedContainer(engine, container)
 
     async def stop_container(self, container: str, signal: str | None = None) -> None:
-        engine = self._engine
-        if signal and (await engine.info()).api_version < _STOP_SIGNAL_SINCE:
-            raise _not_yet("a stop signal below API 1.42")
-        await engine.containers.stop(container, timeout=round(self._timeout), signal=signal)
+        if signal is None:
+            await self._engine.containers.stop(container, timeout=math.ceil(self._timeout))
+        else:
+            await stop_with_signal(self._engine, container, signal, self._timeout)
 
     async def pause_container(self, container: str) -> None:
         await self._engine.containers.pause(container)
@@ -205,7 +221,7 @@ class DockerRuntime(ContainerRuntime):
         await self._engine.containers.unpause(container)
 
     async def delete_container(self, container: str) -> None:
-        link = await find_link(self._engine, container)
+        link = await find_link(self._engine, named(container, "container"))
         with suppress(NotFoundError):
             if self._config.graceful_shutdown:
                 await self.stop_container(container)
@@ -226,10 +242,7 @@ class DockerRuntime(ContainerRuntime):
         return status_from_state(inspect.state.status)
 
     async def is_healthy(self, container: str) -> bool:
-        health = (await self._engine.containers.inspect(container)).state.health
-        if health is None:
-            raise InvalidValueError("container", container, "it has no health check; give its node a healthcheck")
-        return health.status == HEALTHY
+        return health_of(await self._engine.containers.inspect(container), container).status == HEALTHY
 
     async def get_ns_path(self, container: str) -> str:
         return await namespace_path(self._engine, container)
@@ -238,7 +251,7 @@ class DockerRuntime(ContainerRuntime):
         return (await self._engine.containers.inspect(container)).hosts_path
 
     async def log_non_running_container_output(self, container: str) -> None:
-        raise _not_yet("log_non_running_container_output")
+        await log_last_output(self._engine, container)
 
     # ------------------------------------------------------------ inside a container
 
@@ -249,10 +262,10 @@ class DockerRuntime(ContainerRuntime):
         await execute_detached(self._engine, container, command)
 
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
-        raise _not_yet("write_to_stdin_no_wait")
+        await write_to_stdin(self._engine, container, data, self._timeout)
 
     async def copy_to_container(self, container: str, destination: str, source: str) -> None:
-        raise _not_yet("copy_to_container")
+        await copy_file(self._engine, container, destination, source, self._timeout)
 
     # ------------------------------------------------------------ streams
 
@@ -266,14 +279,15 @@ class DockerRuntime(ContainerRuntime):
         tail: int | None = None,
         timestamps: bool = False,
     ) -> Stream[LogLine]:
-        if tail is not None and tail < 0:
-            raise InvalidValueError("tail", tail, "give a number of lines, or None for all")
+        arguments.check_flag("follow", follow)
+        arguments.check_flag("timestamps", timestamps)
+        arguments.check_lines(tail)
         engine = self._engine
         raw = engine.containers.logs(
             container,
             follow=follow,
-            since=since.timestamp() if since else None,
-            until=until.timestamp() if until else None,
+            since=arguments.timestamp("since", since),
+            until=arguments.timestamp("until", until),
             tail=tail,
             timestamps=timestamps,
         )
@@ -287,11 +301,12 @@ class DockerRuntime(ContainerRuntime):
         return self._pulls.stream(self._engine, image, PullPolicy(policy))
 
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
+        options = EventStreamOptions() if options is None else options
+        check_instance("options", options, EventStreamOptions)
         engine = self._engine
-        labels = (options or EventStreamOptions()).labels
         filters = {
             "type": ["container"],
-            "label": [f"{key}={value}" if value else key for key, value in labels.items()],
+            "label": [f"{key}={value}" if value else key for key, value in options.labels.items()],
         }
 
         async def listen() -> RawStream:
@@ -309,14 +324,3 @@ async def _now(engine: EngineClient) -> str:
         return f"{time.time():.9f}"
     moment = datetime.fromisoformat((await engine.system.info()).system_time)
     return f"{moment.timestamp():.9f}"
-
-
-def _refuse_later_features(node: NodeConfig, info: EngineInfo) -> None:
-    """Refuse what would need to ask the engine first, rather than to do it by half."""
-    if node.network_mode.startswith("container:"):
-        raise UnsupportedOperationError(info.engine, info.version, "network-mode container:<node> yet")
-
-
-def _not_yet(feature: str) -> UnsupportedOperationError:
-    """Make the error for what the whole runtime interface will add."""
-    return UnsupportedOperationError("docker", "", f"{feature} yet")

@@ -5,6 +5,7 @@ NodeConfig is either translated, or listed in NOT_TRANSLATED; a test holds that 
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -21,16 +22,26 @@ from clab_runtime.runtime.network_spec import network_request
 
 __all__ = ["NOT_TRANSLATED", "container_request", "network_request"]
 
-NOT_TRANSLATED: Final = (
-    # the lab's order and sorting, for whoever deploys it
-    "fqdn", "lab_dir", "index", "group", "kind", "type", "runtime", "startup_delay", "stages", "extras",
-    # done before and after the create request
-    "image_pull_policy", "exec",
-    # results: what the engine has said of the container and its network
-    "container_id", "resulting_port_bindings",
-    "mgmt_ipv4_prefix_length", "mgmt_ipv6_prefix_length", "mgmt_ipv4_gateway", "mgmt_ipv6_gateway",
-)  # fmt: skip
-"""Fields of NodeConfig that have no meaning in a create request."""
+NOT_TRANSLATED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(
+        ("fqdn", "lab_dir", "index", "group", "kind", "type", "startup_delay", "stages", "extras"),
+        "for whoever deploys the lab: its order, its files, its kinds of nodes",
+    ),
+    "image_pull_policy": "for the caller, to give to pull_image",
+    "exec": "for the caller, to give to exec once the node runs",
+    **dict.fromkeys(
+        (
+            "container_id",
+            "resulting_port_bindings",
+            "mgmt_ipv4_prefix_length",
+            "mgmt_ipv6_prefix_length",
+            "mgmt_ipv4_gateway",
+            "mgmt_ipv6_gateway",
+        ),
+        "a result, what the engine has said of the container and its network",
+    ),
+}
+"""Fields of NodeConfig that have no meaning in a create request, and why."""
 
 _IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{64}")
 _CGROUPNS_SINCE = APIVersion(1, 41)
@@ -43,26 +54,25 @@ def container_request(
     mgmt: MgmtNet,
     api: APIVersion,
     *,
-    network_container: str | None = None,
     nofile: int | None = None,
 ) -> schema.ContainerCreate:
     """Ask for a node's container; its name, `node.long_name`, is checked too, though it is no part of the body.
 
-    `network_container` is the container that `networkmode: container:<node>` means, where the caller knows it;
     `nofile` limits open files, None: this process's own hard limit.
     """
     settings.container_name(node.long_name)
-    network = attachment(node, mgmt, api, network_container)
+    settings.check_runtime(node.runtime, "docker")
+    network = attachment(node, mgmt, api)
     return schema.ContainerCreate(
         image=_image(node.image),
         hostname="" if network.shares_namespace else settings.hostname(node.effective_hostname),
-        user=node.user,
+        user=settings.user(node.user),
         tty=True,
         open_stdin=True,
         env=settings.environment(node.env),
         cmd=settings.shell_words("cmd", node.cmd) or UNSET,
         entrypoint=settings.shell_words("entrypoint", node.entrypoint) or UNSET,
-        labels=dict(node.labels),
+        labels=settings.labels(node.labels),
         exposed_ports=ports.exposed_ports(node),
         healthcheck=settings.healthcheck(node.healthcheck),
         mac_address=network.mac_address,
@@ -101,9 +111,9 @@ def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile:
         sysctls=settings.sysctls(node.sysctls),
         pid_mode=settings.pid_mode(node.pid_mode),
         cgroupns_mode=_cgroupns_mode(node, api),
-        cgroup_parent=node.cgroup_parent,
+        cgroup_parent=settings.cgroup_parent(node.cgroup_parent),
         shm_size=units.parse_size("shm-size", node.shm_size),
-        memory=units.parse_size("memory", node.memory),
+        memory=units.memory_limit(node.memory),
         cpu_quota=quota,
         cpu_period=units.CPU_PERIOD if quota else 0,
         cpuset_cpus=settings.cpuset(node.cpuset),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 
+from clab_runtime.backoff import FIRST_DELAY, growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
@@ -15,7 +16,6 @@ from clab_runtime.engine.framing import STDERR, FrameDecoder
 from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError, InvalidValueError
 from clab_runtime.host.processes import belongs_to
 from clab_runtime.models import ExecCmd, ExecResult
-from clab_runtime.runtime.backoff import FIRST_DELAY, growing_delays
 from clab_runtime.runtime.shielding import complete_or_undo, shielded
 
 logger = logging.getLogger("clab_runtime")
@@ -60,7 +60,7 @@ async def execute_detached(engine: EngineClient, container: str, command: ExecCm
 
 def _argv(command: ExecCmd) -> tuple[str, ...]:
     """Return the command's words; a bare string is what people give by mistake."""
-    if not hasattr(command, "argv"):
+    if not isinstance(command, ExecCmd):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError("command", command, "wrap it: ExecCmd('ls -l') or ExecCmd(['ls', '-l'])")
     return command.argv
 

@@ -12,6 +12,7 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.errors import NotFoundError
 from clab_runtime.models import GenericContainer, GenericFilter
+from clab_runtime.models.given import check
 from clab_runtime.runtime.translate import container_from_summary
 
 _HAS_PROCESS = {"running", "paused"}
@@ -21,6 +22,7 @@ async def list_all(
     engine: EngineClient, filters: Sequence[GenericFilter], mgmt_network: str
 ) -> Sequence[GenericContainer]:
     """List the containers that all filters let pass; one that vanishes meanwhile is left out."""
+    check("filters", filters, Sequence[GenericFilter])
     summaries = await engine.containers.list(filters=_engine_filters(filters))
     wanted = [summary for summary in summaries if all(_passes(summary, condition) for condition in filters)]
     looked_at = await _inspect(engine, [summary.id for summary in wanted if summary.state in _HAS_PROCESS])

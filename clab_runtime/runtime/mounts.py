@@ -8,7 +8,7 @@ from clab_runtime.engine import schema
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import Bind, NodeConfig, Volume
 
-_VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_VOLUME_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 _DEVICE_MODE = re.compile(r"(?!.*(.).*\1)[rwm]{1,3}")
 
 _ACCESS = frozenset({"ro", "rw"})
@@ -18,6 +18,17 @@ _CONSISTENCY = frozenset({"cached", "consistent", "delegated"})
 _BIND_OPTIONS = (_ACCESS, _PROPAGATION, _LABELLING, _CONSISTENCY)
 _VOLUME_OPTIONS = (_ACCESS, frozenset({"nocopy"}))
 """Groups of options; of each group a mount has at most one."""
+_TMPFS_FLAGS = (
+    _ACCESS,
+    _PROPAGATION,
+    *(frozenset({word, f"no{word}"}) for word in ("exec", "suid", "dev", "atime", "diratime", "relatime")),
+    frozenset({"strictatime", "nostrictatime"}),
+    frozenset({"sync", "async"}),
+)
+_TMPFS_SETTING = re.compile(
+    r"(size|nr_blocks)=[0-9]+[kmg%]?|nr_inodes=[0-9]+[kmg]?|mode=[0-7]{1,4}|(uid|gid)=[0-9]{1,10}|mpol=[a-z0-9:=-]+",
+    re.IGNORECASE,
+)
 
 
 def binds(node: NodeConfig) -> tuple[str, ...]:
@@ -30,9 +41,11 @@ def binds(node: NodeConfig) -> tuple[str, ...]:
 
 
 def tmpfs(mounts: Mapping[str, str]) -> dict[str, str]:
-    """Check the paths of file systems in memory; the options are the kernel's."""
-    for path in mounts:
+    """Check the paths and the options of file systems in memory; engines would refuse them at the start only."""
+    for path, options in mounts.items():
         _check_target("tmpfs", path, path)
+        flags = [option for option in options.split(",") if not _TMPFS_SETTING.fullmatch(option)] if options else []
+        _check_options("tmpfs", f"{path}:{options}", flags, _TMPFS_FLAGS)
     return dict(mounts)
 
 
@@ -55,7 +68,7 @@ def _checked_volume(text: str) -> Volume:
     """Read a volume."""
     volume = Volume.parse(text)
     if volume.name and not _VOLUME_NAME.fullmatch(volume.name):
-        raise InvalidValueError("volumes", text, "a volume's name has letters, digits, _, . and -, at least two")
+        raise InvalidValueError("volumes", text, "a volume's name has 2 to 255 letters, digits, _, . and -")
     _check_target("volumes", text, volume.dst)
     _check_options("volumes", text, volume.opts, _VOLUME_OPTIONS)
     return volume

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from clab_runtime.engine import schema
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import MgmtNet, labels
-from clab_runtime.runtime.addresses import AUTO, IPNetwork, check_interface, contains, parse_ip, parse_subnet
+from clab_runtime.runtime.addresses import AUTO, IPAddress, IPNetwork, check_interface, contains, parse_ip, parse_subnet
 from clab_runtime.runtime.attachment import check_network_name
 
 BRIDGE_NAME: Final = "com.docker.network.bridge.name"
@@ -69,6 +69,8 @@ def _options(mgmt: MgmtNet, engine_version: str) -> dict[str, str]:
         options[BRIDGE_NAME] = check_interface("bridge", mgmt.bridge)
     if _isolates_ports(engine_version):
         options |= dict.fromkeys(_GATEWAY_MODES, _OPEN_GATEWAY)
+    if not all(name.strip() for name in mgmt.driver_opts):
+        raise InvalidValueError("driver-opts", "", "an option has a name")
     return options | dict(mgmt.driver_opts)
 
 
@@ -111,9 +113,14 @@ def _gateway(text: str, subnet: IPNetwork) -> str:
         return ""
     field = f"ipv{subnet.version}-gw"
     gateway = parse_ip(field, text, subnet.version)
-    if gateway not in subnet:
-        raise InvalidValueError(field, text, f"give an address in the subnet {subnet}")
+    if gateway not in subnet or _is_nobodys(gateway, subnet):
+        raise InvalidValueError(field, text, f"give an address of an interface in the subnet {subnet}")
     return str(gateway)
+
+
+def _is_nobodys(address: IPAddress, subnet: IPNetwork) -> bool:
+    """Tell whether it is the address of an IPv4 subnet itself, or its broadcast address; two addresses have none."""
+    return subnet.version == 4 and subnet.num_addresses > 2 and address in {subnet[0], subnet[-1]}  # noqa: PLR2004
 
 
 def _range(text: str, subnet: IPNetwork) -> str:

@@ -11,6 +11,8 @@ import anyio
 
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import MgmtNet, RuntimeConfig
+from clab_runtime.models.given import check_text
+from clab_runtime.runtime.arguments import check_flag
 from clab_runtime.runtime.base import ContainerRuntime, with_config, with_keep_mgmt_net, with_mgmt_net
 
 Initializer = Callable[[], ContainerRuntime]
@@ -34,13 +36,17 @@ CONTAINER_RUNTIMES: dict[str, Initializer] = {"docker": _docker}
 
 def register(name: str, initializer: Initializer) -> None:
     """Register a runtime; a name that is taken is replaced."""
+    check_text("name", name)
     if not name.strip():
         raise InvalidValueError("name", name, "give the runtime a name")
+    if not callable(initializer):
+        raise InvalidValueError("initializer", initializer, "give a function that makes the runtime")
     CONTAINER_RUNTIMES[name] = initializer
 
 
 def new_runtime(name: str) -> ContainerRuntime:
     """Make the runtime of a name, not initialised; raise InvalidValueError when nobody has registered it."""
+    check_text("runtime", name)
     if name not in CONTAINER_RUNTIMES:
         from importlib.metadata import entry_points  # noqa: PLC0415 - a third of the time that the package takes to load
 
@@ -64,7 +70,11 @@ async def open_runtime(
 
     Raises what `ContainerRuntime.init` raises, and InvalidValueError for a name that nobody has registered.
     """
-    options = [with_config(config or RuntimeConfig()), with_mgmt_net(mgmt or MgmtNet())]
+    check_flag("keep_mgmt_net", keep_mgmt_net)
+    options = [
+        with_config(RuntimeConfig() if config is None else config),
+        with_mgmt_net(MgmtNet() if mgmt is None else mgmt),
+    ]
     if keep_mgmt_net:
         options.append(with_keep_mgmt_net())
     runtime = new_runtime(name)

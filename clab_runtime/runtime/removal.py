@@ -2,9 +2,9 @@
 
 import anyio
 
+from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import ConflictError, WaitTimeoutError
-from clab_runtime.runtime.backoff import growing_delays
 
 _IN_PROGRESS = "is already in progress"
 

@@ -14,14 +14,18 @@ LARGEST_NOFILE: Final = 1_048_576
 """The most open files that a container's processes may ask for; the kernel's default for fs.nr_open."""
 
 _SECOND = 1_000_000_000
-_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_CONTAINER_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,254}")
 _LONGEST_HOSTNAME = 64
-_CAPABILITY = re.compile(r"(CAP_)?[A-Z][A-Z0-9_]*", re.IGNORECASE)
-_SYSCTL = re.compile(r"[A-Za-z0-9_./-]+")
+_CAPABILITY = re.compile(r"(CAP_)?[A-Za-z][A-Za-z0-9_]*", re.IGNORECASE | re.ASCII)
+_USER = re.compile(r"[^\s:]+(:[^\s:]+)?")
+_SYSCTL = re.compile(r"[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)+")
 _CPUS = re.compile(r"([0-9]+)(?:-([0-9]+))?")
-_RESTART = re.compile(r"(no|always|unless-stopped|on-failure)(?::([0-9]+))?")
+_CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
+_RESTART = re.compile(r"(no|always|unless-stopped|on-failure)(?::([0-9]{1,9}))?")
 _FEWEST_WORDS = {"NONE": 1, "CMD": 2, "CMD-SHELL": 2}
-_MOST_WORDS = {"CMD-SHELL": 2}
+_MOST_WORDS = {"NONE": 1, "CMD-SHELL": 2}
+_LONGEST_TIME = (2**63 - 1) // _SECOND
+_MOST_RETRIES = 2**31 - 1
 _CGROUPNS_MODES = ("", "private", "host")
 
 
@@ -34,10 +38,8 @@ def nofile_limit() -> int:
 def container_name(name: str) -> str:
     """Return a container's name, if engines take it."""
     if not _CONTAINER_NAME.fullmatch(name):
-        raise InvalidValueError(
-            "longname", name, "a container's name has letters, digits, _, . and -, at least two, and begins with a "
-            "letter or digit"
-        )  # fmt: skip
+        allowed = "a container's name has 2 to 255 letters, digits, _, . and -, and begins with a letter or a digit"
+        raise InvalidValueError("longname", name, allowed)
     return name
 
 
@@ -46,6 +48,21 @@ def hostname(name: str) -> str:
     if len(name.encode()) > _LONGEST_HOSTNAME or _has_blanks(name):
         raise InvalidValueError("hostname", name, f"give at most {_LONGEST_HOSTNAME} characters and no blanks")
     return name
+
+
+def user(name: str) -> str:
+    """Return who runs the command, if it can be somebody; whether there is such a user only the image knows."""
+    if name and not _USER.fullmatch(name):
+        raise InvalidValueError("user", name, "write a user, user:group, uid or uid:gid, without blanks")
+    return name
+
+
+def labels(given: Mapping[str, str]) -> dict[str, str]:
+    """Refuse a label without a name; engines take it, and nobody finds it again."""
+    for name in given:
+        if not name.strip():
+            raise InvalidValueError("labels", name, "a label's name is not empty")
+    return dict(given)
 
 
 def shell_words(field: str, text: str) -> tuple[str, ...]:
@@ -58,17 +75,14 @@ def shell_words(field: str, text: str) -> tuple[str, ...]:
 
 def environment(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Write variables as `name=value`."""
-    for name, value in variables.items():
-        if not name or "=" in name or "\0" in name:
-            raise InvalidValueError("env", name, "a variable's name is not empty and has no = and no NUL in it")
-        if "\0" in value:
-            # The value may be a secret, and an error is logged.
-            raise InvalidValueError("env", name, "the variable's value has no NUL in it")
+    for name in variables:
+        if not name or "=" in name:
+            raise InvalidValueError("env", name, "a variable's name is not empty and has no = in it")
     return tuple(f"{name}={value}" for name, value in variables.items())
 
 
 def sysctls(settings: Mapping[str, str]) -> dict[str, str]:
-    """Check the names of kernel settings."""
+    """Check the names of kernel settings; with .. in them engines would write to other files of /proc/sys."""
     for name in settings:
         if not _SYSCTL.fullmatch(name):
             raise InvalidValueError("sysctls", name, "write a name such as net.ipv4.ip_forward")
@@ -102,10 +116,22 @@ def cpuset(text: str) -> str:
 
 def pid_mode(mode: str) -> str:
     """Check whose pid namespace is used."""
-    kind, colon, container = mode.partition(":")
-    if mode in {"", "host"} or (kind == "container" and colon and container and not _has_blanks(container)):
+    if mode in {"", "host"} or shared_container(mode):
         return mode
     raise InvalidValueError("pidmode", mode, "leave it empty, or write host or container:<name>")
+
+
+def shared_container(mode: str) -> str:
+    """Tell the node or container whose namespace `container:<name>` means; empty where it means none."""
+    kind, _, container = mode.partition(":")
+    return container if kind == "container" and _CONTAINER.fullmatch(container) else ""
+
+
+def cgroup_parent(path: str) -> str:
+    """Refuse what leads out of the place where the engine has its cgroups."""
+    if ".." in path.split("/") or _has_blanks(path):
+        raise InvalidValueError("cgroup-parent", path, "write a cgroup's path or a slice's name, without .. and blanks")
+    return path
 
 
 def cgroupns_mode(mode: str) -> str:
@@ -132,10 +158,10 @@ def healthcheck(config: HealthcheckConfig | None) -> schema.HealthConfig | None:
     _check_probe(config.test)
     return schema.HealthConfig(
         test=tuple(config.test),
-        interval=_not_negative("interval", config.interval) * _SECOND,
-        timeout=_not_negative("timeout", config.timeout) * _SECOND,
-        retries=_not_negative("retries", config.retries),
-        start_period=_not_negative("start-period", config.start_period) * _SECOND,
+        interval=_within("interval", config.interval, _LONGEST_TIME) * _SECOND,
+        timeout=_within("timeout", config.timeout, _LONGEST_TIME) * _SECOND,
+        retries=_within("retries", config.retries, _MOST_RETRIES),
+        start_period=_within("start-period", config.start_period, _LONGEST_TIME) * _SECOND,
     )
 
 
@@ -150,11 +176,17 @@ def _check_probe(test: Sequence[str]) -> None:
         )
 
 
-def _not_negative(field: str, number: int) -> int:
-    """Refuse a negative number."""
-    if number < 0:
-        raise InvalidValueError(f"healthcheck {field}", number, "give a number that is not negative; 0: the engine's")
+def _within(field: str, number: int, most: int) -> int:
+    """Refuse a number that is negative, or too large for the engine."""
+    if not 0 <= number <= most:
+        raise InvalidValueError(f"healthcheck {field}", number, f"give a number from 0, the engine's own, to {most}")
     return number
+
+
+def check_runtime(word: str, runtime: str) -> None:
+    """Refuse a node that is meant for another runtime."""
+    if word not in {"", runtime}:
+        raise InvalidValueError("runtime", word, f"leave it empty, or write {runtime}, which this runtime is")
 
 
 def _has_blanks(text: str) -> bool:

@@ -2,15 +2,14 @@
 
 import anyio
 
+from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.errors import UnsupportedOperationError
+from clab_runtime.errors import ContainerUnhealthyError, EngineProtocolError
 from clab_runtime.models import ContainerStatus
 from clab_runtime.runtime.base import StartedContainer
 from clab_runtime.runtime.diagnosis import diagnose
+from clab_runtime.runtime.health import HEALTHY, UNHEALTHY, health_log, health_of
 from clab_runtime.runtime.translate import status_from_state
-
-INTERVAL = 0.1
-"""Seconds between two looks at a container that is coming up."""
 
 _ENDED = (ContainerStatus.STOPPED, ContainerStatus.REMOVING)
 
@@ -33,19 +32,32 @@ class EngineStartedContainer(StartedContainer):
 
     async def wait_running(self) -> None:
         """Look until it runs or has ended."""
-        while True:
+        for delay in growing_delays():
             state = (await self._engine.containers.inspect(self._id)).state
             status = status_from_state(state.status)
             if status is ContainerStatus.RUNNING:
                 return
             if status in _ENDED:
                 raise await diagnose(self._engine, self._id)
-            await anyio.sleep(INTERVAL)
+            await anyio.sleep(delay)
 
     async def wait_exited(self) -> int:
         """Let the engine tell the end."""
-        return (await self._engine.containers.wait(self._id)).status_code
+        result = await self._engine.containers.wait(self._id)
+        if result.error is not None and result.error.message:
+            raise EngineProtocolError(f"the engine can't tell how container {self._id!r} ended: {result.error.message}")
+        return result.status_code
 
     async def wait_healthy(self) -> None:
-        """Refuse: it comes with the rest of the runtime interface."""
-        raise UnsupportedOperationError("docker", "", "wait_healthy yet")
+        """Look until its check has succeeded, or can't any more."""
+        for delay in growing_delays():
+            inspect = await self._engine.containers.inspect(self._id)
+            health = health_of(inspect, self._id)
+            if status_from_state(inspect.state.status) in _ENDED:
+                raise await diagnose(self._engine, self._id)
+            if health.status == HEALTHY:
+                return
+            if health.status == UNHEALTHY:
+                log = health_log(inspect)
+                raise ContainerUnhealthyError(self._id, failing_streak=health.failing_streak, health_log=log)
+            await anyio.sleep(delay)

@@ -1,6 +1,5 @@
 """Sizes and shares of CPU time as people write them, in the engines' numbers."""
 
-import math
 import re
 from decimal import Decimal
 from typing import Final
@@ -10,7 +9,9 @@ from clab_runtime.errors import InvalidValueError
 CPU_PERIOD: Final = 100_000
 """Microseconds in which a container may use its quota of CPU time."""
 _LEAST_QUOTA = 1000
+_MOST_QUOTA = 2**44 - 1
 _LARGEST = 2**63 - 1
+_LEAST_MEMORY = 6 * 1024**2
 
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*")
 _PREFIXES = "kmgtpe"
@@ -37,13 +38,19 @@ def parse_size(field: str, text: str) -> int:
     return int(exact)
 
 
+def memory_limit(text: str) -> int:
+    """Read a limit of memory; below the least that Docker gives a container it would refuse it."""
+    size = parse_size("memory", text)
+    if 0 < size < _LEAST_MEMORY:
+        raise InvalidValueError("memory", text, "give 6MiB or more, or 0 for no limit")
+    return size
+
+
 def cpu_quota(cores: float) -> int:
     """Turn cores into microseconds of CPU time in a period; 0 stays 0, no limit."""
-    if not math.isfinite(cores) or cores < 0:
-        raise InvalidValueError("cpu", cores, "give a number of cores, such as 1.5, or 0 for no limit")
-    quota = round(cores * CPU_PERIOD)
-    if cores and quota < _LEAST_QUOTA:
-        raise InvalidValueError(
-            "cpu", cores, f"the least that engines can enforce is {_LEAST_QUOTA / CPU_PERIOD} cores"
-        )
-    return quota
+    if cores == 0:
+        return 0
+    least, most = _LEAST_QUOTA / CPU_PERIOD, _MOST_QUOTA // CPU_PERIOD
+    if not least <= cores <= most:  # neither is what is not finite
+        raise InvalidValueError("cpu", cores, f"give 0 for no limit, or {least} to {most} cores, which kernels enforce")
+    return round(cores * CPU_PERIOD)

@@ -4,6 +4,7 @@ import anyio
 
 from clab_runtime.errors import WaitTimeoutError
 from clab_runtime.models import ContainerStatus
+from clab_runtime.runtime.arguments import check_runtime, check_seconds
 from clab_runtime.runtime.base import ContainerRuntime
 
 DEFAULT_TIMEOUT = 15 * 60.0
@@ -11,6 +12,9 @@ DEFAULT_TIMEOUT = 15 * 60.0
 
 DEFAULT_INTERVAL = 3.0
 """Seconds between two looks."""
+
+SHORTEST_INTERVAL = 0.001
+"""Seconds between two looks that leave others some time."""
 
 
 async def wait_for_container_running(
@@ -25,6 +29,9 @@ async def wait_for_container_running(
 
     Raises WaitTimeoutError, which names node, container, time and last status. GET /containers/{id}/json.
     """
+    check_runtime(runtime)
+    check_seconds("timeout", timeout)
+    check_seconds("interval", interval, least=SHORTEST_INTERVAL)
     status: ContainerStatus | str = "not known"
     with anyio.move_on_after(timeout) as scope:
         while (status := await runtime.get_container_status(container)) is not ContainerStatus.RUNNING:  # noqa: ASYNC110 - no event of ours tells

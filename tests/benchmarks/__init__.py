@@ -9,6 +9,7 @@ program.
 unary_1, unary_20   inspect a container, one call at a time and twenty at a time (docker-py and the socket: threads)
 logs                read a million lines of 100 bytes that a container without a TTY has written; not followed
 events              receive 10,000 events of containers, while another process makes them happen
+list_300            list a lab of 60 containers that run and 240 that do not; beside it the same requests, made alone
 exec                run `true` in a container and get its exit code
 import              import the package in a fresh interpreter, less what an empty interpreter takes
 

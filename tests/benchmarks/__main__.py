@@ -16,16 +16,19 @@ from tests.benchmarks.circumstances import circumstances, sentence
 from tests.benchmarks.competitor import OURS
 from tests.benchmarks.figures import figures
 from tests.benchmarks.fixtures import Fixtures
-from tests.benchmarks.scenarios import BARE, LOG_LIMIT, SCENARIOS, Bench
-from tests.benchmarks.table import BEGIN, END, into_readme, table
+from tests.benchmarks.scenarios import BARE, LOG_LIMIT, RAW, SCENARIOS, Bench
+from tests.benchmarks.table import table
 from tests.benchmarks.workers import Workers
+from tests.readme import write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.benchmarks.scenarios import Samples
 
-_COMPETITORS = {OURS, "aiodocker", "docker_py", BARE, LOG_LIMIT}
+TABLE = "bench"
+"""The name of the table in the README."""
+_COMPETITORS = {OURS, "aiodocker", "docker_py", BARE, RAW, LOG_LIMIT}
 
 
 def main() -> int:
@@ -53,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", type=_scenarios, default=list(SCENARIOS), help=f"some of {', '.join(SCENARIOS)}")
     parser.add_argument("--repetitions", type=int, default=5, help="how often all take a turn (default: 5)")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), help="where the figures go")
-    parser.add_argument("--readme", type=Path, help=f"put the table between {BEGIN} and {END} of this file")
+    parser.add_argument("--readme", type=Path, help=f"put the table between the markers {TABLE!r} of this file")
     arguments = parser.parse_args()
     if arguments.readme and arguments.only != list(SCENARIOS):
         parser.error("--readme wants the whole table: leave --only out")
@@ -91,8 +94,8 @@ def _report(results: dict[str, Samples], about: dict[str, object], arguments: ar
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"\nall figures and samples: {path}")
-    if arguments.readme and not into_readme(arguments.readme, text):
-        print(f"{arguments.readme} has no {BEGIN} and {END}: left as it is")
+    if arguments.readme and not write(arguments.readme, TABLE, text):
+        print(f"{arguments.readme} has no markers {TABLE!r}: left as it is")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ SETTLING_TIME = 0.3
 OURS = "ours"
 _PLACES = {
     OURS: "ours:Ours",
+    "raw": "ours:Raw",
     "aiodocker": "peers:Aiodocker",
     "docker_py": "peers:DockerPy",
     "bare": "limits:Bare",
@@ -41,6 +42,10 @@ class Competitor(Protocol):
 
     def execute(self, clock: Clock, container: str, calls: int) -> None:
         """Run `true` in a container `calls` times, one after the other, each to its exit code."""
+        ...
+
+    def list_lab(self, clock: Clock, lab: str, calls: int) -> tuple[int, int]:
+        """List a lab's containers `calls` times; return how many there are, and the requests that one list takes."""
         ...
 
     def make_events(self, clock: Clock, container: str, count: int) -> tuple[str, str]:

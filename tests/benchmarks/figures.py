@@ -43,6 +43,11 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         Metric("logs.lines_per_cpu", "s", "log lines per CPU second", "", lambda sample: sample.units / sample.cpu),
     ),
     "events": (_cpu_us("events", "an event, of 10,000"),),
+    "list_300": (
+        Metric("list_300.wall", "ms", "list of 300, 60 running, wall", " ms", lambda sample: sample.wall * 1e3),
+        Metric("list_300.cpu", "ms", "list of 300, 60 running, CPU", " ms", lambda sample: sample.cpu * 1e3),
+        Metric("list_300.requests", "count", "list of 300, requests", "", lambda sample: sample.units),
+    ),
     "exec": (_wall_us("exec", "exec of `true`"), _cpu_us("exec", "exec of `true`")),
     "import": (
         Metric("import", "ms", "import, wall", " ms", lambda sample: sample.wall * 1e3),

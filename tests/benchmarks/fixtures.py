@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 IMAGE = "busybox:latest"
 LINE_SIZE = 100
 """Bytes of a line of the logs, its end counted."""
+LAB_LABEL = "containerlab"
 FRAME_HEADER = 8
 """Bytes that the engine puts before each line."""
+
+_AT_ONCE = 4
+"""Containers that are made or removed at once."""
+_KEYS = ("name", "longname", "kind", "type", "group", "lab-dir")
 
 _WRITE_LINES = 'BEGIN {{ for (i = 0; i < {lines}; i++) printf "%08d {text}\\n", i }}'
 
@@ -45,9 +51,8 @@ class Fixtures:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with _uninterrupted():
-            for name in self._names:
-                self._call("DELETE", f"/containers/{name}?force=1&v=1", accept=(404,))
+        with _uninterrupted(), ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self._remove, self._names))
 
     def version(self) -> dict[str, Any]:
         """Return what the engine says about itself."""
@@ -65,15 +70,38 @@ class Fixtures:
             raise RuntimeError("the container that was to write a log failed")
         return name
 
+    def lab(self, purpose: str, running: int, created: int) -> str:
+        """Make containers with labels as a lab's nodes have them, start the first ones, and return the lab's name."""
+        lab = f"bench-{os.getpid()}-{purpose}"
+
+        def create(number: int) -> str:
+            labels = {LAB_LABEL: lab, **{f"clab-node-{key}": f"{key} of r{number}" for key in _KEYS}}
+            return self._create(f"{purpose}-{number}", ["sleep", "1000000"], labels)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            names = list(pool.map(create, range(running + created)))
+            list(pool.map(self._run, names[:running]))
+        return lab
+
     def _start(self, purpose: str, command: list[str]) -> str:
-        name = f"clab-bench-{os.getpid()}-{purpose}"
-        config: dict[str, object] = {"Image": IMAGE, "Cmd": command, "Labels": {"clab-bench": purpose}}
-        config["HostConfig"] = {"LogConfig": {"Type": "json-file"}, "Init": False}
         with _uninterrupted():
-            self._call("POST", f"/containers/create?name={name}", config)
-            self._names.append(name)
-        self._call("POST", f"/containers/{name}/start")
+            name = self._create(purpose, command, {"clab-bench": purpose})
+        self._run(name)
         return name
+
+    def _run(self, name: str) -> None:
+        self._call("POST", f"/containers/{name}/start")
+
+    def _create(self, purpose: str, command: list[str], labels: dict[str, str]) -> str:
+        name = f"clab-bench-{os.getpid()}-{purpose}"
+        config: dict[str, object] = {"Image": IMAGE, "Cmd": command, "Labels": labels}
+        config["HostConfig"] = {"LogConfig": {"Type": "json-file"}, "Init": False}
+        self._names.append(name)
+        self._call("POST", f"/containers/create?name={name}", config)
+        return name
+
+    def _remove(self, name: str) -> None:
+        self._call("DELETE", f"/containers/{name}?force=1&v=1", accept=(404,))
 
     def _call(self, method: str, path: str, body: object = None, accept: tuple[int, ...] = ()) -> dict[str, Any]:
         connection = _UnixConnection(self._socket_path)

@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from clab_runtime import ContainerEvent, ExecCmd, open_runtime
+from clab_runtime import ContainerEvent, ExecCmd, GenericFilter, open_runtime
 from clab_runtime.engine import EngineClient
 from tests.benchmarks.competitor import WARM_UP_CALLS
+from tests.benchmarks.fixtures import LAB_LABEL
+from tests.noting import noting
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from tests.benchmarks.clock import Clock
+
+
+class Raw:
+    """The engine client alone: what lists through the runtime are measured by."""
+
+    def list_lab(self, clock: Clock, lab: str, calls: int) -> tuple[int, int]:
+        return asyncio.run(_list_raw(clock, lab, calls))
 
 
 class Ours:
@@ -26,6 +37,9 @@ class Ours:
 
     def events(self, clock: Clock, count: int) -> tuple[str, str]:
         return asyncio.run(_events(clock, count))
+
+    def list_lab(self, clock: Clock, lab: str, calls: int) -> tuple[int, int]:
+        return asyncio.run(_list_lab(clock, lab, calls))
 
     def execute(self, clock: Clock, container: str, calls: int) -> None:
         asyncio.run(_execute(clock, container, calls))
@@ -68,6 +82,38 @@ async def _events(clock: Clock, count: int) -> tuple[str, str]:
                 if len(events) == count:
                     break
     return events[0].attributes["execID"], events[-1].attributes["execID"]
+
+
+async def _list_lab(clock: Clock, lab: str, calls: int) -> tuple[int, int]:
+    filters = [GenericFilter("label", LAB_LABEL, "=", lab)]
+    async with open_runtime("docker") as runtime:
+        return await _measured(clock, lambda: runtime.list_containers(filters), calls)
+
+
+async def _list_raw(clock: Clock, lab: str, calls: int) -> tuple[int, int]:
+    async with EngineClient() as engine:
+
+        async def once() -> Sequence[object]:
+            found = await engine.containers.list(filters={"label": [f"{LAB_LABEL}={lab}"]})
+            async with anyio.create_task_group() as tasks:
+                for container in found:
+                    if container.state == "running":
+                        tasks.start_soon(engine.containers.inspect, container.id)
+            return found
+
+        return await _measured(clock, once, calls)
+
+
+async def _measured(clock: Clock, once: Callable[[], Awaitable[Sequence[object]]], calls: int) -> tuple[int, int]:
+    """List once, with its requests counted, and then `calls` times by the clock."""
+    requests: list[str] = []
+    await once()
+    with noting(requests.append):
+        found = await once()
+    with clock:
+        for _ in range(calls):
+            await once()
+    return len(found), len(requests)
 
 
 async def _execute(clock: Clock, container: str, calls: int) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.benchmarks.workers import Workers
 
 BARE = "bare"
+RAW = "raw"
 LOG_LIMIT = "curl" if shutil.which("curl") else BARE
 """Who shows how fast a log can be at best."""
 
@@ -26,6 +27,7 @@ _CLIENTS = (OURS, "aiodocker", "docker_py")
 _LINES, _WARM_UP_LINES = 1_000_000, 10_000
 _EVENTS, _WARM_UP_EVENTS = 10_000, 100
 _CALLS, _EXECS, _IMPORTS = {1: 400, 20: 80}, 20, 9
+_LISTED, _RUNNING, _LISTS = 300, 60, 5
 _PACKAGES = {OURS: "clab_runtime", "aiodocker": "aiodocker", "docker_py": "docker"}
 _NOTHING = "nothing"
 
@@ -107,6 +109,20 @@ def events(bench: Bench) -> Samples:
     return bench.turns(_CLIENTS, lambda name: turn(name, _EVENTS))
 
 
+def list_lab(bench: Bench) -> Samples:
+    """List a lab, most of it created and some of it running; beside it the same requests by the engine client alone."""
+    lab = bench.fixtures.lab("list", _RUNNING, _LISTED - _RUNNING)
+
+    def turn(name: str) -> Sample:
+        measured = bench.workers[name].run("list_lab", lab, _LISTS)
+        found, requests = measured.outcome
+        _expect(f"{name}: containers of the lab", found, _LISTED)
+        return Sample(measured.wall / _LISTS, measured.cpu / _LISTS, requests)
+
+    bench.turns((OURS, RAW), turn, 1)
+    return bench.turns((OURS, RAW), turn, 3 * bench.repetitions)
+
+
 def execute(bench: Bench) -> Samples:
     """Run `true` in a container, output and exit code included."""
     container = bench.fixtures.sleeper("exec")
@@ -142,6 +158,7 @@ SCENARIOS: dict[str, Callable[[Bench], Samples]] = {
     "unary_20": lambda bench: unary(bench, 20),
     "logs": logs,
     "events": events,
+    "list_300": list_lab,
     "exec": execute,
     "import": imports,
 }

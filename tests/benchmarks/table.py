@@ -1,39 +1,29 @@
-"""The figures as a table, in Markdown, which a terminal shows well enough too; and its place in the README."""
+"""The figures as a table, in Markdown, which a terminal shows well enough too."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.readme import aligned
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from tests.benchmarks.figures import Figure
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 _COLUMNS = {"clab_runtime": ("ours",), "aiodocker": ("aiodocker",), "docker-py": ("docker_py",)}
-_LIMITS = ("bare", "curl")
+_LIMITS = ("bare", "curl", "raw")
+_OTHER_LIMITS = {"curl": "curl for logs", "raw": "engine client for lists"}
 
 
 def table(figures: Sequence[Figure]) -> str:
     """Write a row per figure and a column per competitor; behind a value stands ours divided by it."""
-    limit = "limit: bare socket" + (", curl for logs" if any("curl" in figure.values for figure in figures) else "")
+    others = [words for name, words in _OTHER_LIMITS.items() if any(name in figure.values for figure in figures)]
+    limit = ", ".join(["limit: bare socket", *others])
     columns = {**_COLUMNS, limit: _LIMITS}
-    rows = [["", *columns], ["---", *["---:"] * len(columns)]]
+    rows = [["", *columns]]
     rows += [[figure.metric.title, *(_cell(figure, names) for names in columns.values())] for figure in figures]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(f"| {' | '.join(_padded(row, widths))} |" for row in rows)
-
-
-def into_readme(path: Path, text: str) -> bool:
-    """Replace what stands between the two markers; tell whether they are there."""
-    readme = path.read_text(encoding="utf-8")
-    head, begin, rest = readme.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        return False
-    path.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
-    return True
+    return aligned(rows, numbers=True)
 
 
 def _cell(figure: Figure, names: Sequence[str]) -> str:
@@ -50,10 +40,3 @@ def _rounded(value: float) -> str:
     if value >= 100:
         return f"{round(value, 2 - len(str(int(value))) + 1):,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _padded(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Fill cells up, the first one on the right and the others on the left; the rule fills up with dashes."""
-    if row[0] == "---":
-        return ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]

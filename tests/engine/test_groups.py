@@ -202,7 +202,7 @@ async def test_a_call_sends_what_the_engine_expects(  # noqa: PLR0913, PLR0917 -
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("PUT", "/containers/c1/archive?path=%2Fetc%2Fx+y"),
+        ("PUT", "/containers/c1/archive?path=%2Fetc%2Fx+y&noOverwriteDirNonDir=0"),
         ("POST", "/images/load"),
         ("POST", "/images/create?fromImage=r.io%2Fb&tag=sha256%3Aabc"),
     ],
@@ -270,15 +270,15 @@ BY_ID: dict[str, Callable[[EngineClient, str], Awaitable[object]]] = {
     "images.pull": lambda c, i: anext(c.images.pull(i, "t")),
     "images.pull, tag": lambda c, i: anext(c.images.pull("r", i)),
 }
-REFUSED = ["", "  ", "\t\n", "\u2003", ".", "..", "\ud800", None, 5]
+REFUSED = ["", "  ", "\t\n", "\u2003", ".", "..", "/", "a/../../images/x", "\ud800", None, 5]
 HOSTILE = [
-    "a/../../images/x",
+    "a/.../images/x",
     "x\r\nHost: y",
     "%2e%2e",
     "x?y#z",
     "x" * 10_240,
     "\0",
-    "/",
+    "a/b",
     "é\u2028",
     "x y",
     "...",

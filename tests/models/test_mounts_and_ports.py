@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import Bind, GenericPortBinding, Volume
 
-part = st.text(st.characters(codec="utf-8", exclude_characters=":,/"), min_size=1)
+part = st.text(st.characters(codec="utf-8", exclude_characters=":,/\0"), min_size=1)
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ FULL = NodeConfig(
     extras={"srl-agents": ["a.yml"]},
 )
 
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 words_of_go = st.sampled_from(
     ["", "a", "über", "1.10", "no", "null", "~", "0644", "a: b", "- x", "#", "2024-01-01", "é\n"]
 )
@@ -203,8 +204,8 @@ def test_without_pyyaml_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
 
 @given(
-    name=st.text(),
-    labels=st.dictionaries(words_of_go | st.text(), words_of_go | st.text()),
+    name=texts,
+    labels=st.dictionaries(words_of_go | texts, words_of_go | texts),
     binds=st.lists(words_of_go),
     cpu=st.floats(0, 1024),
     index=st.integers(0, 2**31),

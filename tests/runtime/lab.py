@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from anyio.abc import ByteStream, SocketStream
 
 from clab_runtime import (
     EndpointlessNode,
+    HealthcheckConfig,
     LogLine,
     MgmtNet,
     NodeConfig,
@@ -28,6 +30,7 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
+from clab_runtime.runtime.removal import remove
 from tests.engines import Engine
 
 IMAGE = "busybox"
@@ -69,6 +72,11 @@ class Lab:
             auto_remove=auto_remove,
         )
 
+    def checked(self, node: NodeConfig, script: str = "sleep 100000", retries: int = 1) -> NodeConfig:
+        """Have a node's health checked all the time."""
+        check = HealthcheckConfig(test=("CMD-SHELL", script), interval=1, retries=retries)
+        return msgspec.structs.replace(node, healthcheck=check)
+
     async def start(self, node: NodeConfig) -> StartedContainer:
         """Create a node's container and start it."""
         await self.runtime.create_container(node)
@@ -80,11 +88,12 @@ class Lab:
         await self.start(node)
         return node.long_name
 
-    async def plain(self, script: str, short_name: str = "plain") -> str:
-        """Run a shell script in a container without a TTY, which the runtime itself never makes."""
-        name = labels.container_name(self.name, short_name)
+    async def plain(self, script: str, name: str = "") -> str:
+        """Run a shell script in a container that the runtime itself never makes: without a TTY, by any name."""
+        name = name or labels.container_name(self.name, "plain")
         request = schema.ContainerCreate(
             image=IMAGE,
+            open_stdin=True,
             cmd=("sh", "-c", script),
             labels={labels.CONTAINERLAB: self.name},
             host_config=schema.HostConfig(network_mode="none"),
@@ -106,6 +115,13 @@ class Lab:
             assert (await within(log.__anext__)).data == b"ready"
         return name
 
+    async def until_said(self, container: str, words: bytes) -> None:
+        """Wait until a line of a container's output has these words."""
+        async with self.runtime.stream_logs(container) as log:
+            with anyio.fail_after(LIMIT):
+                while words not in (await anext(log)).data:
+                    pass
+
     async def names(self) -> set[str]:
         """Ask, past the code under test, which containers there are."""
         found = await self.client.containers.list(filters={"label": [f"{labels.CONTAINERLAB}={self.name}"]})
@@ -119,6 +135,9 @@ class Lab:
         for network in await self.client.networks.list():
             if network.name.startswith(self.name):
                 await self.client.networks.remove(network.id)
+        for volume in await self.client.volumes.list():
+            if volume.name.startswith(self.name):
+                await self.client.volumes.remove(volume.name)
         self.unlink()
 
     def unlink(self) -> None:
@@ -128,13 +147,13 @@ class Lab:
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):
-            await self.client.containers.remove(container, force=True, volumes=True)
+            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
 
 
 @asynccontextmanager
-async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None) -> AsyncGenerator[Lab]:
-    """Open a lab on an engine."""
-    name = f"t{secrets.token_hex(3)}"
+async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name: str = "") -> AsyncGenerator[Lab]:
+    """Open a lab on an engine; without a name it gets one of its own."""
+    name = name or f"t{secrets.token_hex(3)}"
     runtime = DockerRuntime(engine.endpoint)
     async with EngineClient(engine.endpoint) as client:
         lab = Lab(engine, runtime, client, name)

@@ -17,6 +17,7 @@ LONGEST = 0.03
 """Seconds; a create takes about half as long."""
 
 
+@pytest.mark.proves("create_container")
 @pytest.mark.parametrize("natively", [False, True], ids=["scope", "natively"])
 async def test_a_create_that_is_cancelled_at_any_moment_leaves_nothing(
     docker_engine: Engine, no_leaks: NoLeaks, *, natively: bool

@@ -26,6 +26,7 @@ def of_lab(lab: Lab) -> EventStreamOptions:
     return EventStreamOptions(labels={"containerlab": lab.name})
 
 
+@pytest.mark.proves("stream_events")
 async def test_a_containers_life_is_told_in_order(lab: Lab) -> None:
     runtime = lab.runtime
     async with runtime.stream_events(of_lab(lab)) as events:
@@ -49,6 +50,7 @@ async def test_a_containers_life_is_told_in_order(lab: Lab) -> None:
     assert [event.time_nano for event in seen] == sorted(event.time_nano for event in seen)
 
 
+@pytest.mark.proves("stream_events")
 async def test_every_action_comes_and_one_without_a_name_of_ours_is_kept(lab: Lab) -> None:
     runtime = lab.runtime
     async with runtime.stream_events(of_lab(lab)) as events:
@@ -67,6 +69,7 @@ async def test_every_action_comes_and_one_without_a_name_of_ours_is_kept(lab: La
     assert not any(isinstance(action, EventAction) for action in actions if action.startswith("exec_start"))
 
 
+@pytest.mark.proves("stream_events")
 async def test_only_those_whose_labels_fit_are_told_and_an_empty_value_means_any(lab: Lab) -> None:
     nodes = {
         name: lab.node(name, more_labels=more) for name, more in {"a": {"x": "1"}, "b": {"x": "2"}, "c": {}}.items()
@@ -98,6 +101,7 @@ async def test_without_a_filter_every_container_is_told_and_nothing_else(lab: La
     assert seen[0].action is EventAction.CREATE
 
 
+@pytest.mark.proves("stream_events")
 async def test_nothing_is_missed_after_entering(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     """dockerd answers before it listens, so that this takes more than an answer."""
     async with no_leaks(), open_lab(docker_engine) as lab:

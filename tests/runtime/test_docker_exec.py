@@ -1,13 +1,14 @@
 """Commands in containers on a real Docker: their ends, their bytes, and what becomes of those that are abandoned."""
 
 import hashlib
+import json
 import random
 
 import anyio
 import msgspec
 import pytest
 
-from clab_runtime import ConflictError, ExecCmd, GenericFilter, InvalidArgumentError, NotFoundError
+from clab_runtime import ConflictError, ExecCmd, ExecCollection, GenericFilter, InvalidArgumentError, NotFoundError
 from tests.conftest import NoLeaks
 from tests.engines import Engine
 from tests.runtime.lab import Lab, cancelled, open_lab, until, within
@@ -22,6 +23,7 @@ async def processes(lab: Lab, name: str) -> str:
 # ---------------------------------------------------------------- to the end
 
 
+@pytest.mark.proves("exec")
 async def test_a_command_ends_with_its_code_and_its_output_each_stream_apart(lab: Lab) -> None:
     name = await lab.up()
     for code in (0, 1, 42, 255):
@@ -32,6 +34,24 @@ async def test_a_command_ends_with_its_code_and_its_output_each_stream_apart(lab
         assert result.ok is (code == 0)
 
 
+@pytest.mark.proves("exec")
+async def test_results_are_collected_and_dumped_as_containerlab_does(lab: Lab) -> None:
+    collection = ExecCollection()
+    for short_name in ("r2", "r1"):
+        name = await lab.up(short_name)
+        for script in ("echo '{\"mtu\": 1500}'", "echo oops >&2; exit 2"):
+            collection.add(short_name, await lab.runtime.exec(name, ExecCmd(["sh", "-c", script])))
+    of_each = [
+        {"cmd": ["sh", "-c", "echo '{\"mtu\": 1500}'"], "return-code": 0, "stdout": {"mtu": 1500}, "stderr": ""},
+        {"cmd": ["sh", "-c", "echo oops >&2; exit 2"], "return-code": 2, "stdout": "", "stderr": "oops\n"},
+    ]
+    assert json.loads(collection.dump("json")) == {"r1": of_each, "r2": of_each}
+    plain = collection.dump("plain")
+    assert plain.startswith("Node: r1\nCmd: sh -c ")
+    assert plain.count('ReturnCode: 0\nStdout: {"mtu": 1500}\n') == plain.count("ReturnCode: 2\nStderr: oops\n") == 2
+
+
+@pytest.mark.proves("exec")
 async def test_every_byte_comes_as_it_was_written(lab: Lab) -> None:
     name = await lab.up()
     escapes = "".join(f"\\{byte:03o}" for byte in range(256))
@@ -39,6 +59,7 @@ async def test_every_byte_comes_as_it_was_written(lab: Lab) -> None:
     assert result.stdout == bytes(range(256))
 
 
+@pytest.mark.proves("exec")
 async def test_five_megabytes_come_whole(lab: Lab) -> None:
     name = await lab.up()
     script = "head -c 5242880 /dev/urandom > /tmp/x; md5sum < /tmp/x >&2; cat /tmp/x"
@@ -47,6 +68,7 @@ async def test_five_megabytes_come_whole(lab: Lab) -> None:
     assert hashlib.md5(result.stdout, usedforsecurity=False).hexdigest() == result.stderr_text.split()[0]
 
 
+@pytest.mark.proves("exec")
 async def test_it_runs_as_root_without_a_terminal_whoever_the_node_runs_as(lab: Lab) -> None:
     await lab.start(msgspec.structs.replace(lab.node(), user="nobody"))
     result = await lab.runtime.exec(lab.node().long_name, ExecCmd(["sh", "-c", "id -u; test -t 1 || echo none"]))
@@ -64,6 +86,7 @@ async def test_a_command_that_ends_by_a_signal_has_its_code(lab: Lab) -> None:
     assert (await lab.runtime.exec(name, ExecCmd(["sh", "-c", "kill -9 $$"]))).exit_code == 137
 
 
+@pytest.mark.proves("exec")
 async def test_a_command_that_is_not_there_has_the_shells_code_and_the_engines_words(lab: Lab) -> None:
     name = await lab.up()
     result = await lab.runtime.exec(name, ExecCmd("nosuch"))
@@ -89,6 +112,7 @@ async def test_twenty_commands_at_once_keep_their_output_apart(docker_engine: En
 # ---------------------------------------------------------------- where it can't be
 
 
+@pytest.mark.proves("exec")
 async def test_in_a_container_that_does_not_run_it_is_a_conflict(lab: Lab) -> None:
     node = lab.node()
     await lab.runtime.create_container(node)
@@ -121,6 +145,7 @@ async def test_a_container_that_ends_takes_its_commands_along(lab: Lab) -> None:
 # ---------------------------------------------------------------- detached
 
 
+@pytest.mark.proves("exec_not_wait")
 async def test_a_detached_command_goes_on_when_the_call_has_returned(lab: Lab) -> None:
     name = await lab.up()
     async with lab.runtime.stream_logs(name) as log:
@@ -129,6 +154,7 @@ async def test_a_detached_command_goes_on_when_the_call_has_returned(lab: Lab) -
     assert "sleep 1004" in await processes(lab, name)
 
 
+@pytest.mark.proves("exec_not_wait")
 async def test_a_detached_command_that_is_not_there_is_refused(lab: Lab) -> None:
     name = await lab.up()
     with pytest.raises(InvalidArgumentError, match="nosuch"):
@@ -138,6 +164,7 @@ async def test_a_detached_command_that_is_not_there_is_refused(lab: Lab) -> None
 # ---------------------------------------------------------------- abandoned
 
 
+@pytest.mark.proves("exec")
 @pytest.mark.parametrize("natively", [False, True], ids=["scope", "natively"])
 async def test_an_abandoned_command_ends_in_the_container_with_its_children(
     docker_engine: Engine, no_leaks: NoLeaks, *, natively: bool

@@ -24,17 +24,20 @@ NOWHERE = "127.0.0.1:1/x:1"
 """An image in a registry that nobody listens for."""
 
 
+@pytest.mark.proves("pull_image")
 @pytest.mark.parametrize("policy", [PullPolicy.IF_NOT_PRESENT, PullPolicy.NEVER])
 @pytest.mark.parametrize("image", [IMAGE, f"docker.io/library/{IMAGE}:latest"])
 async def test_an_image_that_is_there_is_not_pulled(lab: Lab, image: str, policy: PullPolicy) -> None:
     await lab.runtime.pull_image(image, policy)
 
 
+@pytest.mark.proves("pull_image")
 async def test_an_image_that_is_missing_and_never_pulled_is_an_error_that_says_so(lab: Lab) -> None:
     with pytest.raises(NotFoundError, match="pull policy is Never"):
         await lab.runtime.pull_image("nosuch:1", PullPolicy.NEVER)
 
 
+@pytest.mark.proves("pull_image")
 @pytest.mark.parametrize("policy", [PullPolicy.IF_NOT_PRESENT, PullPolicy.ALWAYS])
 async def test_a_registry_that_does_not_answer_is_an_error(lab: Lab, policy: PullPolicy) -> None:
     with pytest.raises((EngineError, EngineStreamError), match="refused"):
@@ -46,6 +49,7 @@ async def test_a_reference_that_is_none_is_refused_before_any_request(lab: Lab) 
         await lab.runtime.pull_image("Upper:1")
 
 
+@pytest.mark.proves("inspect_image")
 async def test_an_image_is_described(lab: Lab) -> None:
     image = await lab.runtime.inspect_image(IMAGE)
     assert image.id.startswith("sha256:")
@@ -54,6 +58,7 @@ async def test_an_image_is_described(lab: Lab) -> None:
     assert image.graph_driver.name
 
 
+@pytest.mark.proves("inspect_image")
 async def test_an_image_that_is_missing_can_not_be_described(lab: Lab) -> None:
     with pytest.raises(NotFoundError):
         await lab.runtime.inspect_image("nosuch:1")
@@ -82,7 +87,7 @@ async def pull(script: Script, image: str = "alpine:3") -> list[Request]:
     error: ContainerRuntimeError | None = None
     async with fake_engine(script) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
-        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1)))
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
         try:
             await runtime.pull_image(image)
         except ContainerRuntimeError as exc:

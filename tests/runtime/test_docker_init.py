@@ -55,16 +55,12 @@ CALLS: dict[str, Call] = {
     "stream_logs": lambda runtime: anext(runtime.stream_logs("x1")),
     "stream_events": lambda runtime: anext(runtime.stream_events()),
 }
-NOT_YET: dict[str, Call] = {
-    "log_non_running_container_output": lambda runtime: runtime.log_non_running_container_output("x1"),
-    "write_to_stdin_no_wait": lambda runtime: runtime.write_to_stdin_no_wait("x1", b"x"),
-    "copy_to_container": lambda runtime: runtime.copy_to_container("x1", "/tmp/x", "/etc/hostname"),
-}
 
 
 # ---------------------------------------------------------------- beginning
 
 
+@pytest.mark.proves("name", "config", "mgmt", "with_config", "with_mgmt_net", "with_keep_mgmt_net", "init")
 async def test_the_options_are_applied_and_kept(docker_engine: Engine) -> None:
     runtime = DockerRuntime(docker_engine.endpoint)
     config = RuntimeConfig(timeout=7, graceful_shutdown=True)
@@ -78,6 +74,7 @@ async def test_the_options_are_applied_and_kept(docker_engine: Engine) -> None:
         await runtime.aclose()
 
 
+@pytest.mark.proves("init", "mgmt")
 @pytest.mark.parametrize("network", ["clab", "another"])
 async def test_a_network_without_an_mtu_gets_one(docker_engine: Engine, network: str) -> None:
     runtime = DockerRuntime(docker_engine.endpoint)
@@ -86,6 +83,7 @@ async def test_a_network_without_an_mtu_gets_one(docker_engine: Engine, network:
     assert runtime.mgmt.mtu == 1500
 
 
+@pytest.mark.proves("init", "mgmt")
 async def test_the_bridge_of_a_network_that_exists_is_learnt(lab: Lab) -> None:
     await lab.runtime.create_net()
     other = DockerRuntime(lab.engine.endpoint)
@@ -103,6 +101,7 @@ async def test_a_bridge_that_was_given_is_kept(lab: Lab) -> None:
     assert other.mgmt.bridge == "mine"
 
 
+@pytest.mark.proves("init", "check_connection", "get_runtime_socket")
 async def test_open_runtime_finds_the_engine_as_the_docker_cli_does(
     docker_engine: Engine, monkeypatch: pytest.MonkeyPatch, no_leaks: NoLeaks
 ) -> None:
@@ -132,6 +131,7 @@ async def test_an_engine_that_is_too_old_is_refused_by_its_version(no_leaks: NoL
         await runtime.aclose()
 
 
+@pytest.mark.proves("init", "aclose")
 async def test_a_runtime_may_be_initialised_again(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks():
         runtime = DockerRuntime(docker_engine.endpoint)
@@ -167,12 +167,6 @@ async def test_closing_is_possible_at_any_time() -> None:
     assert repr(runtime) == "<DockerRuntime not initialised>"
 
 
-@pytest.mark.parametrize("name", NOT_YET)
-async def test_what_is_not_there_yet_says_so_by_name(name: str) -> None:
-    with pytest.raises(UnsupportedOperationError, match=name):
-        await NOT_YET[name](DockerRuntime())
-
-
 # ---------------------------------------------------------------- what the engine's clients need
 
 
@@ -203,6 +197,7 @@ async def test_a_look_at_the_connection_passes_and_the_repr_shows_the_pool(lab: 
     assert f"unix://{lab.engine.socket}: 0 busy, 1 idle, 0 dedicated" in repr(lab.runtime)
 
 
+@pytest.mark.proves("get_runtime_socket")
 async def test_an_engine_over_tcp_has_no_socket_path(docker_engine: Engine) -> None:
     async with over_tcp(docker_engine) as address:
         runtime = DockerRuntime(address)
@@ -217,6 +212,7 @@ async def test_an_engine_over_tcp_has_no_socket_path(docker_engine: Engine) -> N
             await runtime.aclose()
 
 
+@pytest.mark.proves("init", "aclose", "check_connection")
 async def test_many_runtimes_work_in_one_process_without_knowing_each_other(docker_engine: Engine) -> None:
     runtimes = [DockerRuntime(docker_engine.endpoint) for _ in range(10)]
     try:

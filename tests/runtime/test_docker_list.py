@@ -7,12 +7,14 @@ import msgspec
 import pytest
 
 from clab_runtime import (
-    ContainerMount,
     GenericContainer,
     GenericFilter,
+    GenericMgmtIPs,
     HealthcheckConfig,
     InvalidValueError,
+    MgmtNet,
     PortBinding,
+    with_mgmt_net,
 )
 from tests.runtime.lab import Lab, until
 
@@ -23,6 +25,7 @@ def names(containers: Sequence[GenericContainer]) -> set[str]:
     return {container.names[0].rpartition("-")[2] for container in containers}
 
 
+@pytest.mark.proves("list_containers")
 async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:
     for short_name, more in {"a": {"x": "1"}, "b": {"x": "2"}, "c": {}, "d": {"x": ""}}.items():
         await lab.runtime.create_container(lab.node(short_name, more_labels=more))
@@ -40,6 +43,7 @@ async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:
     assert await found(GenericFilter("label", "nosuch", "=", "1")) == set()
 
 
+@pytest.mark.proves("list_containers")
 async def test_a_name_is_that_name_and_no_pattern(lab: Lab) -> None:
     for short_name in ("r1", "r10", "rx1", "r.1"):
         await lab.runtime.create_container(lab.node(short_name))
@@ -50,12 +54,14 @@ async def test_a_name_is_that_name_and_no_pattern(lab: Lab) -> None:
     assert await lab.runtime.list_containers([GenericFilter("name", match=f"clab-{lab.name}-r")]) == []
 
 
+@pytest.mark.proves("list_containers")
 async def test_a_value_with_every_odd_character_is_found(lab: Lab) -> None:
     value = 'a=b "c" \\ ä & + %20 #'
     await lab.runtime.create_container(lab.node(more_labels={"odd": value}))
     assert len(await lab.runtime.list_containers([GenericFilter("label", "odd", "=", value)])) == 1
 
 
+@pytest.mark.proves("list_containers")
 async def test_containers_in_every_state_are_listed_with_the_process_of_those_that_have_one(lab: Lab) -> None:
     await lab.runtime.create_container(lab.node("created"))
     running = await lab.up("running")
@@ -78,23 +84,49 @@ async def test_containers_in_every_state_are_listed_with_the_process_of_those_th
     assert found["exited"].status.startswith("Exited (0)")
 
 
-async def test_all_mounts_and_ports_are_told(lab: Lab) -> None:
+@pytest.mark.proves("list_containers")
+async def test_every_field_is_told(lab: Lab) -> None:
+    mgmt = MgmtNet(network=lab.name, ipv4_subnet="172.31.251.0/24", ipv6_subnet="fd00:251::/64", mtu=1500)
+    await lab.runtime.init(with_mgmt_net(mgmt))
     await lab.runtime.create_net()
     node = msgspec.structs.replace(
         lab.node(network_mode=""),
         binds=["/tmp:/a:ro", "/tmp:/b"],
-        port_bindings={"80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="18080")]},
+        volumes=["/data"],
+        tmpfs={"/mem": ""},
+        mgmt_ipv4_address="172.31.251.9",
+        mgmt_ipv6_address="fd00:251::9",
+        port_bindings={
+            "80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="18080")],
+            "53/udp": [PortBinding(host_ip="::1", host_port="10053"), PortBinding(host_ip="", host_port="10054")],
+        },
     )
     await lab.start(node)
     (container,) = await lab.runtime.list_containers([GenericFilter("name", match=node.long_name)])
-    assert sorted(container.mounts, key=lambda mount: mount.destination) == [
-        ContainerMount("/tmp", "/a"),
-        ContainerMount("/tmp", "/b"),
-    ]
-    (port,) = container.ports
-    assert (port.host_ip, port.host_port, port.container_port, port.protocol) == ("127.0.0.1", 18080, 80, "tcp")
+    inspect = await lab.client.containers.inspect(node.long_name)
+    assert (container.names, container.id, container.short_id) == ((node.long_name,), inspect.id, inspect.id[:12])
+    assert (container.image, container.state, container.pid) == ("busybox", "running", inspect.state.pid)
+    assert container.status.startswith("Up ")
+    assert container.labels == node.labels
+    assert container.network_name == lab.name
+    assert (container.ipv4, container.ipv6) == ("172.31.251.9/24", "fd00:251::9/64")
+    assert container.network_settings == GenericMgmtIPs(
+        ipv4_addr="172.31.251.9", ipv4_prefix_length=24, ipv4_gw="172.31.251.1",
+        ipv6_addr="fd00:251::9", ipv6_prefix_length=64, ipv6_gw="fd00:251::1",
+    )  # fmt: skip
+    mounts = {mount.destination: mount.source for mount in container.mounts}
+    assert mounts.keys() == {"/a", "/b", "/data"}, "Docker counts a tmpfs as none"
+    assert mounts["/a"] == mounts["/b"] == "/tmp"
+    ports = {(port.host_ip, port.host_port, port.container_port, port.protocol) for port in container.ports}
+    assert ports == {
+        ("127.0.0.1", 18080, 80, "tcp"),
+        ("::1", 10053, 53, "udp"),
+        ("0.0.0.0", 10054, 53, "udp"),
+        ("::", 10054, 53, "udp"),
+    }
 
 
+@pytest.mark.proves("list_containers")
 async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
     """Whoever lists while a lab comes and goes sees containers that are whole, and never an error."""
     mine = GenericFilter("label", "containerlab", "=", lab.name)
@@ -124,6 +156,7 @@ async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
     assert looks > 10
 
 
+@pytest.mark.proves("is_healthy")
 async def test_health_is_what_the_check_says(lab: Lab) -> None:
     with pytest.raises(InvalidValueError, match="no health check"):
         await lab.runtime.is_healthy(await lab.up("none"))

@@ -26,6 +26,7 @@ def data(lines: list[LogLine]) -> list[bytes]:
 # ---------------------------------------------------------------- what was written
 
 
+@pytest.mark.proves("stream_logs")
 @BOTH
 async def test_a_log_has_its_lines_to_the_last_byte_and_is_complete(lab: Lab, *, tty: bool) -> None:
     name = await lab.ended(r"echo one; echo; printf 'a\t\303\244\n'; printf 'last'", tty=tty)
@@ -57,6 +58,7 @@ async def test_a_long_line_comes_whole_as_one(lab: Lab, *, tty: bool, timestamps
     assert all((line.time is not None) is timestamps for line in lines)
 
 
+@pytest.mark.proves("stream_logs")
 @BOTH
 async def test_a_line_says_when_it_was_written(lab: Lab, *, tty: bool) -> None:
     name = await lab.ended("echo one; sleep 0.1; echo two words", tty=tty)
@@ -71,6 +73,7 @@ async def test_a_line_says_when_it_was_written(lab: Lab, *, tty: bool) -> None:
 # ---------------------------------------------------------------- parts of it
 
 
+@pytest.mark.proves("stream_logs")
 @BOTH
 async def test_the_tail_is_so_many_lines(lab: Lab, *, tty: bool) -> None:
     name = await lab.ended("seq 5", tty=tty)
@@ -83,6 +86,7 @@ async def test_a_tail_that_is_no_number_of_lines_is_refused(lab: Lab) -> None:
         lab.runtime.stream_logs("nobody", tail=-1)
 
 
+@pytest.mark.proves("stream_logs")
 @BOTH
 async def test_since_and_until_cut_at_a_moment(lab: Lab, *, tty: bool) -> None:
     name = await lab.ended("echo one; sleep 0.2; echo two; sleep 0.2; echo three", tty=tty)
@@ -102,6 +106,7 @@ async def test_a_container_that_is_not_there_is_not_found(lab: Lab) -> None:
 # ---------------------------------------------------------------- what is being written
 
 
+@pytest.mark.proves("stream_logs")
 @BOTH
 async def test_lines_come_as_they_are_written_until_the_container_stops(lab: Lab, *, tty: bool) -> None:
     script = "echo first; while ! test -e /tmp/go; do sleep 0.05; done; echo second; echo third"

@@ -36,6 +36,7 @@ async def networks(lab: Lab, name: str) -> list[schema.Network]:
 # ---------------------------------------------------------------- create
 
 
+@pytest.mark.proves("create_net", "mgmt")
 async def test_a_network_is_made_as_the_lab_wants_it(lab: Lab) -> None:
     mgmt = msgspec.structs.replace(lab.runtime.mgmt, mtu=1400, ipv6_subnet="auto", driver_opts={"x.y": "z"})
     lab.runtime.with_mgmt_net(mgmt)
@@ -92,6 +93,7 @@ async def test_every_word_of_the_network_reaches_the_engine_and_the_node(lab: La
     assert ip_interface(container.ipv6) in ip_network(mgmt.ipv6_range)
 
 
+@pytest.mark.proves("create_net")
 async def test_the_bridge_gets_the_name_that_was_asked_for(lab: Lab) -> None:
     lab.runtime.with_mgmt_net(msgspec.structs.replace(lab.runtime.mgmt, bridge=f"{lab.name}br"))
     await lab.runtime.create_net()
@@ -109,6 +111,7 @@ async def test_a_node_gets_an_address_of_the_network(lab: Lab) -> None:
     assert container.network_settings.ipv4_gw == lab.runtime.mgmt.ipv4_gw
 
 
+@pytest.mark.proves("create_net")
 async def test_a_network_that_is_there_is_used_again(lab: Lab) -> None:
     await lab.runtime.create_net()
     before = lab.runtime.mgmt
@@ -117,6 +120,7 @@ async def test_a_network_that_is_there_is_used_again(lab: Lab) -> None:
     assert len(await networks(lab, lab.name)) == 1
 
 
+@pytest.mark.proves("create_net")
 async def test_a_network_of_somebody_else_is_used_as_it_is(lab: Lab) -> None:
     pool = schema.IPAMPool(subnet="172.31.250.0/26", gateway="172.31.250.62")
     await lab.client.networks.create(schema.NetworkCreate(name=lab.name, ipam=schema.IPAM(config=[pool])))
@@ -125,6 +129,7 @@ async def test_a_network_of_somebody_else_is_used_as_it_is(lab: Lab) -> None:
     assert lab.runtime.mgmt.ipv4_gw == "172.31.250.62"
 
 
+@pytest.mark.proves("create_net")
 @pytest.mark.parametrize("with_subnet", [False, True])
 async def test_two_labs_that_create_the_network_at_once_share_it(lab: Lab, *, with_subnet: bool) -> None:
     other = DockerRuntime(lab.engine.endpoint)
@@ -156,6 +161,7 @@ async def test_two_labs_that_create_the_network_at_once_share_it(lab: Lab, *, wi
         await other.aclose()
 
 
+@pytest.mark.proves("create_net")
 async def test_a_subnet_that_is_taken_is_an_error_that_names_both_networks(lab: Lab) -> None:
     await lab.runtime.create_net()
     subnet = ip_network(lab.runtime.mgmt.ipv4_subnet)
@@ -193,6 +199,7 @@ async def test_a_subnet_that_is_none_is_refused_before_any_request(lab: Lab) -> 
 # ---------------------------------------------------------------- delete
 
 
+@pytest.mark.proves("delete_net")
 async def test_a_network_is_deleted_once_and_again(lab: Lab) -> None:
     await lab.runtime.create_net()
     await lab.runtime.delete_net()
@@ -200,6 +207,7 @@ async def test_a_network_is_deleted_once_and_again(lab: Lab) -> None:
     await lab.runtime.delete_net()
 
 
+@pytest.mark.proves("delete_net")
 async def test_two_that_delete_the_network_at_once_both_succeed(lab: Lab) -> None:
     await lab.runtime.create_net()
     async with anyio.create_task_group() as tasks:
@@ -208,6 +216,7 @@ async def test_two_that_delete_the_network_at_once_both_succeed(lab: Lab) -> Non
     assert not await networks(lab, lab.name)
 
 
+@pytest.mark.proves("delete_net", "with_keep_mgmt_net")
 async def test_a_network_that_is_kept_stays(lab: Lab) -> None:
     await lab.runtime.create_net()
     with_keep_mgmt_net()(lab.runtime)
@@ -215,12 +224,14 @@ async def test_a_network_that_is_kept_stays(lab: Lab) -> None:
     assert await networks(lab, lab.name)
 
 
+@pytest.mark.proves("delete_net")
 async def test_a_network_without_the_label_stays(lab: Lab) -> None:
     await lab.client.networks.create(schema.NetworkCreate(name=lab.name))
     await lab.runtime.delete_net()
     assert await networks(lab, lab.name)
 
 
+@pytest.mark.proves("delete_net")
 async def test_a_network_with_a_node_on_it_stays(lab: Lab) -> None:
     await lab.runtime.create_net()
     await lab.start(lab.node(network_mode=""))
@@ -228,6 +239,7 @@ async def test_a_network_with_a_node_on_it_stays(lab: Lab) -> None:
     assert await networks(lab, lab.name)
 
 
+@pytest.mark.proves("delete_net")
 async def test_a_network_goes_right_after_its_last_nodes(lab: Lab) -> None:
     await lab.runtime.create_net()
     nodes = [lab.node(f"r{number}", network_mode="") for number in range(4)]
@@ -241,6 +253,7 @@ async def test_a_network_goes_right_after_its_last_nodes(lab: Lab) -> None:
     assert not await networks(lab, lab.name)
 
 
+@pytest.mark.proves("create_net", "delete_net")
 async def test_the_default_bridge_is_used_and_never_deleted(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(docker_engine) as lab:
         await lab.runtime.init(with_mgmt_net(MgmtNet(network="bridge")))

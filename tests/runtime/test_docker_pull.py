@@ -71,7 +71,7 @@ def log_in(folder: Path, document: Mapping[str, object]) -> None:
 # ---------------------------------------------------------------- policies and progress
 
 
-@pytest.mark.proves("pull_image", "stream_pull", "inspect_image", "image", "image-pull-policy")
+@pytest.mark.proves("pull_image", "stream_pull", "inspect_image", "image")
 async def test_an_image_is_pulled_as_its_policy_says_inspected_and_run(lab: Lab, registry: Registry) -> None:
     image = registry.put("lab/x", "1", LAYERS)
     with pytest.raises(NotFoundError, match="pull policy is Never"):

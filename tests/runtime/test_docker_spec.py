@@ -74,7 +74,8 @@ def test_a_field_that_is_set_changes_the_request(field: str) -> None:
 
 
 def test_every_field_of_a_node_is_translated_checked_or_listed_as_not_translated() -> None:
-    checked_alone = {"long_name", "mgmt_net"}
+    checked_alone = {"long_name", "mgmt_net", "runtime"}
+    assert all(NOT_TRANSLATED.values())
     assert sorted({*EVERY_FIELD, *NOT_TRANSLATED, *checked_alone}) == sorted(NodeConfig.__struct_fields__)
     assert len(EVERY_FIELD) + len(NOT_TRANSLATED) + len(checked_alone) == len(NodeConfig.__struct_fields__)
 
@@ -201,17 +202,33 @@ def test_sizes_and_shares_are_in_the_engines_numbers() -> None:
         ("cpu", float("nan"), "cpu"),
         ("cpu", float("inf"), "cpu"),
         ("cpu", 0.001, "cpu"),
+        ("cpu", 1e12, "cpu"),
+        ("cpu", 1e300, "cpu"),
+        ("memory", "5mb", "memory"),
+        ("memory", "6291455", "memory"),
+        ("user", "a b", "user"),
+        ("user", "0:", "user"),
+        ("user", ":0", "user"),
+        ("user", "0:0:0", "user"),
+        ("labels", {"": "x"}, "labels"),
+        ("labels", {" ": "x"}, "labels"),
+        ("cgroup_parent", "/a/../../b", "cgroup-parent"),
+        ("cgroup_parent", "a b", "cgroup-parent"),
         ("cpuset", "0-", "cpuset"),
         ("cpuset", "3-1", "cpuset"),
         ("cpuset", "0,,1", "cpuset"),
         ("sysctls", {"net ipv4": "1"}, "sysctls"),
         ("sysctls", {"": "1"}, "sysctls"),
+        ("sysctls", {"net": "1"}, "sysctls"),
+        ("sysctls", {"net/../../kernel/x": "1"}, "sysctls"),
+        ("sysctls", {"net..ipv4.ip_forward": "1"}, "sysctls"),
         ("cap_add", ["net admin"], "cap-add"),
         ("cap_add", [""], "cap-add"),
         ("security_opts", [" "], "security-opts"),
         ("pid_mode", "private", "pidmode"),
         ("pid_mode", "container:", "pidmode"),
         ("pid_mode", "container", "pidmode"),
+        ("pid_mode", "container:../x", "pidmode"),
         ("cgroupns_mode", "container:x", "cgroupns-mode"),
         ("dns", DNSConfig(servers=["one.one"]), "dns servers"),
         ("dns", DNSConfig(search=["a b"]), "dns search"),
@@ -224,15 +241,24 @@ def test_sizes_and_shares_are_in_the_engines_numbers() -> None:
         ("restart_policy", "always:3", "restart-policy"),
         ("restart_policy", "on-failure:-1", "restart-policy"),
         ("restart_policy", "on-failure:", "restart-policy"),
+        ("restart_policy", "on-failure:9999999999", "restart-policy"),
         ("healthcheck", HealthcheckConfig(test=["true"]), "healthcheck test"),
         ("healthcheck", HealthcheckConfig(test=["CMD"]), "healthcheck test"),
         ("healthcheck", HealthcheckConfig(test=["CMD-SHELL", "cat", "/a"]), "healthcheck test"),
+        ("healthcheck", HealthcheckConfig(test=["NONE", "true"]), "healthcheck test"),
         ("healthcheck", HealthcheckConfig(interval=-1), "healthcheck interval"),
+        ("healthcheck", HealthcheckConfig(timeout=10**10), "healthcheck timeout"),
+        ("healthcheck", HealthcheckConfig(retries=2**31), "healthcheck retries"),
         ("healthcheck", HealthcheckConfig(start_period=-1), "healthcheck start-period"),
     ],
 )
 def test_a_malformed_value_is_refused_under_its_word(field: str, value: object, word: str) -> None:
     assert refused(**{field: value}).field == word
+
+
+@pytest.mark.parametrize("who", ["", "root", "0", "1000:1000", "nobody:nogroup"])
+def test_a_user_is_sent_as_written(who: str) -> None:
+    assert request(user=who).user == who
 
 
 @pytest.mark.parametrize("mode", ["", "host", "container:other"])

@@ -1,22 +1,32 @@
 """Waiting for containers on a real Docker, and the evidence of those that ended."""
 
+import logging
+from collections.abc import Callable
+
 import anyio
+import msgspec
 import pytest
 
 from clab_runtime import (
     ContainerExitedError,
+    ContainerRuntimeError,
+    ContainerUnhealthyError,
     EndpointlessNode,
+    EngineProtocolError,
+    ExecCmd,
+    InvalidValueError,
     NotFoundError,
-    UnsupportedOperationError,
+    StartedContainer,
     WaitTimeoutError,
     wait_for_container_running,
 )
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime import diagnosis
-from clab_runtime.runtime.diagnosis import diagnose
+from clab_runtime.runtime.diagnosis import LAST_LINES, diagnose
 from clab_runtime.runtime.started import EngineStartedContainer
 from tests.engine.fake_engine import Peer, Request, answer, answering, chunked, fake_engine
-from tests.runtime.lab import Lab, within
+from tests.engines import Engine
+from tests.runtime.lab import Lab, open_lab, until, within
 
 pytestmark = pytest.mark.anyio
 
@@ -106,10 +116,109 @@ async def test_a_container_that_is_gone_can_not_be_waited_for(lab: Lab) -> None:
         await started.wait_exited()
 
 
-async def test_waiting_for_health_is_not_there_yet(lab: Lab) -> None:
-    started = await lab.start(lab.node())
-    with pytest.raises(UnsupportedOperationError, match="wait_healthy"):
-        await started.wait_healthy()
+@pytest.mark.proves("start_container", "auto-remove")
+async def test_a_removal_while_the_end_is_waited_for_is_an_end(lab: Lab) -> None:
+    removed = await lab.start(lab.node("removed"))
+    ended = await lab.start(lab.node("ended", "sh -c 'read line; exit 6'", auto_remove=True))
+    codes: dict[str, int] = {}
+
+    async def wait(started: StartedContainer) -> None:
+        codes[started.id] = await within(started.wait_exited)
+
+    async with anyio.create_task_group() as tasks:
+        for started in (removed, ended):
+            tasks.start_soon(wait, started)
+
+        async def asked() -> bool:
+            return repr(lab.runtime).count("2 dedicated") == 1
+
+        await until(asked)
+        await lab.runtime.write_to_stdin_no_wait(ended.id, b"\n")
+        await lab.client.containers.remove(removed.id, force=True)
+    assert codes == {removed.id: 137, ended.id: 6}
+
+
+@pytest.mark.proves("start_container", "healthcheck", "is_healthy")
+async def test_health_is_waited_for_and_what_rules_it_out_is_an_error(lab: Lab) -> None:
+    well = await lab.start(lab.checked(lab.node("well"), "test -e /tmp/ready", retries=20))
+    ill = await lab.start(lab.checked(lab.node("ill"), "echo so sick; exit 1"))
+    gone, ended = await lab.start(lab.checked(lab.node("gone"))), await lab.start(lab.checked(lab.node("ended")))
+    with pytest.raises(InvalidValueError, match="no health check"):
+        await (await lab.start(lab.node("unchecked"))).wait_healthy()
+    errors: dict[str, Exception] = {}
+
+    async def fail(started: StartedContainer) -> None:
+        try:
+            await within(started.wait_healthy)
+        except ContainerRuntimeError as exc:
+            errors[started.id] = exc
+
+    async with anyio.create_task_group() as tasks:
+        for started in (ill, gone, ended):
+            tasks.start_soon(fail, started)
+        await lab.runtime.delete_container(gone.id)
+        await lab.client.containers.kill(ended.id)
+        await lab.runtime.exec(well.id, ExecCmd("touch /tmp/ready"))
+        await within(well.wait_healthy)
+    assert await lab.runtime.is_healthy(well.id)
+    assert isinstance(errors[gone.id], NotFoundError | ContainerExitedError), "whatever was seen of the removal"
+    assert isinstance(errors[ended.id], ContainerExitedError)
+    unhealthy = errors[ill.id]
+    assert isinstance(unhealthy, ContainerUnhealthyError)
+    assert (unhealthy.container, unhealthy.failing_streak, unhealthy.health_log) == (ill.id, 1, ("so sick\n",))
+    assert str(unhealthy).endswith("failed checks in a row: 1; its last output:\nso sick")
+    await lab.client.containers.kill(ill.id)
+    await lab.client.containers.wait(ill.id)
+    with pytest.raises(ContainerExitedError) as caught:
+        await ill.wait_healthy()
+    assert set(caught.value.health_log) == {"so sick\n"}
+
+
+@pytest.mark.proves("start_container", "memory")
+async def test_the_evidence_tells_of_a_lack_of_memory(lab: Lab, record_property: Callable[[str, str], None]) -> None:
+    node = msgspec.structs.replace(lab.node(cmd="sh -c 'x=a; while :; do x=$x$x$x; done'"), memory="16mb")
+    started = await lab.start(node)
+    assert await within(started.wait_exited) == 137
+    with pytest.raises(ContainerExitedError, match="SIGKILL") as caught:
+        await started.wait_running()
+    assert caught.value.oom_killed == (await lab.client.containers.inspect(started.id)).state.oom_killed
+    if lab.engine.name == "docker-28.5":  # it may miss the kernel's word where there is cgroup v1
+        record_property("note", "the out-of-memory flag")
+    else:
+        assert caught.value.oom_killed
+        assert "out of memory" in str(caught.value)
+
+
+@pytest.mark.proves("log_non_running_container_output")
+@pytest.mark.parametrize("tty", [True, False], ids=["terminal", "plain"])
+async def test_the_last_output_of_what_does_not_run_is_logged(
+    docker_engine: Engine, caplog: pytest.LogCaptureFixture, *, tty: bool
+) -> None:
+    async with open_lab(docker_engine) as lab:
+        log = lab.runtime.log_non_running_container_output
+        name = await lab.ended("seq 100; sleep 0.1; echo err >&2; exit 4", tty=tty)
+        await log(name)
+        ((logger, level, text),) = caplog.record_tuples
+        assert (logger, level) == ("clab_runtime", logging.WARNING)
+        first, *lines = text.splitlines()
+        assert first == f"container {name!r} is not running, exit code 4; its last output:"
+        assert {"err", "100"} <= set(lines)
+        assert len(lines) == LAST_LINES
+        caplog.clear()
+        running = await lab.up("running")
+        await log(running)
+        await lab.runtime.pause_container(running)
+        await log(running)
+        assert not caplog.records
+        with pytest.raises(NotFoundError):
+            await log("nobody")
+
+
+async def test_an_engine_that_can_not_tell_the_end_is_an_error() -> None:
+    reply = answer(b'{"StatusCode":-1,"Error":{"Message":"no idea"}}')
+    async with fake_engine(answering(reply)) as fake, EngineClient(fake.endpoint) as client:
+        with pytest.raises(EngineProtocolError, match="no idea"):
+            await EngineStartedContainer(client, "r1").wait_exited()
 
 
 async def test_a_log_that_can_not_be_read_hides_no_other_evidence() -> None:

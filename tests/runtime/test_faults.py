@@ -8,8 +8,19 @@ from itertools import pairwise
 import anyio
 import pytest
 
-from clab_runtime import ConflictError, EngineError, EngineInternalError
+from clab_runtime import (
+    ConflictError,
+    EndpointlessNode,
+    EngineError,
+    EngineInternalError,
+    MgmtNet,
+    NodeConfig,
+    with_mgmt_net,
+)
+from clab_runtime.runtime.docker import DockerRuntime
 from clab_runtime.runtime.faults import IPV6_GATEWAY_EXISTS, START_FAULTS, TransientFault, ride_out
+from tests.conftest import NoLeaks
+from tests.engine.fake_engine import Peer, Request, answer, fake_engine
 
 pytestmark = pytest.mark.anyio
 
@@ -89,3 +100,27 @@ async def test_dockers_fault_of_the_ipv6_gateway_is_known(message: str) -> None:
 
 async def test_another_file_that_exists_is_none() -> None:
     assert not IPV6_GATEWAY_EXISTS.pattern.search("mkdir /x: file exists")
+
+
+async def test_a_start_is_tried_three_times_more_and_the_runtime_counts(no_leaks: NoLeaks) -> None:
+    fault = answer(f'{{"message":"{DOCKERS_WORDS[0]}"}}'.encode(), status="500 Internal Server Error")
+    started = answer(status="204 No Content")
+    node = EndpointlessNode(NodeConfig(short_name="r1", long_name="r1"))
+    answers = iter([*[fault] * 3, started, *[fault] * 4])
+
+    async def script(peer: Peer, request: Request) -> None:
+        is_start = request.target.endswith("/start")
+        await peer.send(next(answers) if is_start else answer(b"{}", status="404 Not Found"))
+
+    async with no_leaks(), fake_engine(script) as fake:
+        runtime = DockerRuntime(f"unix://{fake.path}")
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
+        faults = runtime.faults
+        assert faults == {}
+        await runtime.start_container("r1", node)
+        assert faults == {"ipv6-gateway-exists": 3}
+        with pytest.raises(EngineInternalError, match="file exists"):
+            await runtime.start_container("r1", node)
+        assert runtime.faults == {"ipv6-gateway-exists": 6}
+        assert next(answers, None) is None
+        await runtime.aclose()

@@ -71,7 +71,7 @@ async def runtime_on(script: Script) -> AsyncGenerator[tuple[DockerRuntime, Fake
     """Have a runtime on an engine that plays the script."""
     async with fake_engine(script) as engine:
         runtime = DockerRuntime(f"unix://{engine.path}")
-        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1)))
+        await runtime.init(with_mgmt_net(MgmtNet(network="x", bridge="y", mtu=1500)))
         try:
             yield runtime, engine
         finally:

@@ -2,12 +2,13 @@
 
 import random
 import time
+from collections.abc import Callable
 
 import anyio
 import pytest
 
 from clab_runtime.engine.client import EngineClient
-from tests.conftest import NoLeaks
+from tests.conftest import FIGURES, NoLeaks
 from tests.engines import Engine
 from tests.runtime.lab import cancelled, on_asyncio
 
@@ -21,7 +22,7 @@ AFTERWARDS = 1000
 
 
 async def test_calls_that_are_cancelled_at_any_moment_leave_the_pool_whole(
-    docker_engine: Engine, no_leaks: NoLeaks, capsys: pytest.CaptureFixture[str]
+    docker_engine: Engine, no_leaks: NoLeaks, record_property: Callable[[str, object], None]
 ) -> None:
     moments = random.Random(42)
     outcomes = {True: 0, False: 0}
@@ -59,8 +60,8 @@ async def test_calls_that_are_cancelled_at_any_moment_leave_the_pool_whole(
     assert sum(outcomes.values()) == CALLS
     assert outcomes[True] > CALLS / 20
     assert outcomes[False] > 0
-    with capsys.disabled():
-        print(  # noqa: T201 - the figures are to be seen
-            f"\n{CALLS} calls in {stormed:.1f} s, {outcomes[True]} of them cancelled before their end; "
-            f"{AFTERWARDS} more in {time.monotonic() - begun - stormed:.1f} s"
-        )
+    record_property(
+        FIGURES,
+        f"{CALLS} calls in {stormed:.1f} s, {outcomes[True]} of them cancelled before their end; "
+        f"{AFTERWARDS} more in {time.monotonic() - begun - stormed:.1f} s",
+    )

@@ -1,13 +1,14 @@
 """A reader who stops for a while holds the engine back, and nobody else."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
 
 from clab_runtime import ContainerStatus
-from tests.conftest import NoLeaks
+from tests.conftest import FIGURES, NoLeaks
 from tests.engines import Engine
 from tests.runtime.lab import open_lab, within
 
@@ -26,7 +27,7 @@ def memory() -> int:
 
 
 async def test_a_reader_who_stops_costs_no_memory_and_no_time_of_others(
-    docker_engine: Engine, no_leaks: NoLeaks, capsys: pytest.CaptureFixture[str]
+    docker_engine: Engine, no_leaks: NoLeaks, record_property: Callable[[str, object], None]
 ) -> None:
     slowest, calls = 0.0, 0
     async with no_leaks(), open_lab(docker_engine) as lab:
@@ -42,9 +43,9 @@ async def test_a_reader_who_stops_costs_no_memory_and_no_time_of_others(
             with anyio.fail_after(60):
                 seen = [int((await anext(log)).data) for _ in range(100_000)]
         assert seen == list(range(1, 100_001))
-    with capsys.disabled():
-        print(  # noqa: T201 - the figures are to be seen
-            f"\nnothing read for {PAUSE} s: {grown / 1024:.0f} KiB more; {calls} calls, the slowest {slowest:.3f} s"
-        )
+    record_property(
+        FIGURES,
+        f"nothing read for {PAUSE} s: {grown / 1024:.0f} KiB more; {calls} calls, the slowest {slowest:.3f} s",
+    )
     assert grown < LIMIT
     assert slowest < 2
