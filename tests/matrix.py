@@ -9,6 +9,7 @@ that it works where other processes run the tests.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -74,10 +75,8 @@ class Matrix:
 
     def _note(self, report: pytest.TestReport, *, passed: bool) -> None:
         proof = Proof(passed, _recorded(report, CANNOT), _recorded(report, NOTE))
-        for engine in _recorded(report, ENGINE):
-            rows = self._proofs.setdefault(engine, {})
-            for name in _recorded(report, PROVES):
-                rows.setdefault(name, []).append(proof)
+        for engine, name in product(_recorded(report, ENGINE), _recorded(report, PROVES)):
+            self._proofs.setdefault(engine, {}).setdefault(name, []).append(proof)
 
 
 def cell(proofs: Sequence[Proof]) -> Cell:
