@@ -23,6 +23,7 @@ async def processes(lab: Lab, name: str) -> str:
 # ---------------------------------------------------------------- to the end
 
 
+@pytest.mark.proves("exec")
 async def test_a_command_ends_with_its_code_and_its_output_each_stream_apart(lab: Lab) -> None:
     name = await lab.up()
     for code in (0, 1, 42, 255):
@@ -139,6 +140,7 @@ async def test_a_container_that_ends_takes_its_commands_along(lab: Lab) -> None:
 # ---------------------------------------------------------------- detached
 
 
+@pytest.mark.proves("exec_not_wait")
 async def test_a_detached_command_goes_on_when_the_call_has_returned(lab: Lab) -> None:
     name = await lab.up()
     async with lab.runtime.stream_logs(name) as log:

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from signal import Signals
 
 import anyio
@@ -16,6 +17,7 @@ from clab_runtime import (
     EngineConnectionError,
     EngineError,
     EngineInternalError,
+    ExecCmd,
     GenericFilter,
     InvalidValueError,
     MgmtNet,
@@ -45,6 +47,10 @@ async def exit_code(lab: Lab, name: str) -> int:
 # ---------------------------------------------------------------- create and start
 
 
+@pytest.mark.proves(
+    "create_container", "start_container", "pause_container", "unpause_container", "get_container_status",
+    "delete_container",
+)  # fmt: skip
 async def test_a_node_goes_through_its_states(lab: Lab) -> None:
     runtime, node = lab.runtime, lab.node()
     assert await runtime.get_container_status(node.long_name) is ContainerStatus.NOT_FOUND
@@ -133,14 +139,17 @@ async def test_twelve_nodes_are_made_and_started_at_once(docker_engine: Engine, 
         assert not await lab.names()
 
 
+@pytest.mark.proves("get_hosts_path")
 async def test_the_path_of_its_hosts_file_is_known(lab: Lab) -> None:
     name = await lab.up()
-    assert (await lab.runtime.get_hosts_path(name)).endswith("/hosts")
+    hosts = await lab.runtime.exec(name, ExecCmd("cat /etc/hosts"))
+    assert Path(await lab.runtime.get_hosts_path(name)).read_bytes() == hosts.stdout  # noqa: ASYNC240 - a small file
 
 
 # ---------------------------------------------------------------- stop, pause
 
 
+@pytest.mark.proves("stop_container")
 async def test_stopping_asks_first(lab: Lab) -> None:
     name = await lab.polite()
     await lab.runtime.stop_container(name)

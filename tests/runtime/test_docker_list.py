@@ -25,6 +25,7 @@ def names(containers: Sequence[GenericContainer]) -> set[str]:
     return {container.names[0].rpartition("-")[2] for container in containers}
 
 
+@pytest.mark.proves("list_containers")
 async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:
     for short_name, more in {"a": {"x": "1"}, "b": {"x": "2"}, "c": {}, "d": {"x": ""}}.items():
         await lab.runtime.create_container(lab.node(short_name, more_labels=more))
@@ -42,6 +43,7 @@ async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:
     assert await found(GenericFilter("label", "nosuch", "=", "1")) == set()
 
 
+@pytest.mark.proves("list_containers")
 async def test_a_name_is_that_name_and_no_pattern(lab: Lab) -> None:
     for short_name in ("r1", "r10", "rx1", "r.1"):
         await lab.runtime.create_container(lab.node(short_name))
@@ -58,6 +60,7 @@ async def test_a_value_with_every_odd_character_is_found(lab: Lab) -> None:
     assert len(await lab.runtime.list_containers([GenericFilter("label", "odd", "=", value)])) == 1
 
 
+@pytest.mark.proves("list_containers")
 async def test_containers_in_every_state_are_listed_with_the_process_of_those_that_have_one(lab: Lab) -> None:
     await lab.runtime.create_container(lab.node("created"))
     running = await lab.up("running")
@@ -122,6 +125,7 @@ async def test_every_field_is_told(lab: Lab) -> None:
     }
 
 
+@pytest.mark.proves("list_containers")
 async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
     """Whoever lists while a lab comes and goes sees containers that are whole, and never an error."""
     mine = GenericFilter("label", "containerlab", "=", lab.name)
@@ -151,6 +155,7 @@ async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
     assert looks > 10
 
 
+@pytest.mark.proves("is_healthy")
 async def test_health_is_what_the_check_says(lab: Lab) -> None:
     with pytest.raises(InvalidValueError, match="no health check"):
         await lab.runtime.is_healthy(await lab.up("none"))
