@@ -1,6 +1,7 @@
 """A container's life on a real Docker: made, started, stopped, frozen and deleted."""
 
 from functools import partial
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -14,6 +15,7 @@ from clab_runtime import (
     EngineConnectionError,
     EngineError,
     EngineInternalError,
+    ExecCmd,
     GenericFilter,
     InvalidValueError,
     MgmtNet,
@@ -164,7 +166,8 @@ async def test_nodes_that_start_at_once_on_a_network_with_ipv6_all_run_and_fault
 @pytest.mark.proves("get_hosts_path")
 async def test_the_path_of_its_hosts_file_is_known(lab: Lab) -> None:
     name = await lab.up()
-    assert (await lab.runtime.get_hosts_path(name)).endswith("/hosts")
+    hosts = await lab.runtime.exec(name, ExecCmd("cat /etc/hosts"))
+    assert Path(await lab.runtime.get_hosts_path(name)).read_bytes() == hosts.stdout  # noqa: ASYNC240 - a small file
 
 
 # ---------------------------------------------------------------- stop, pause

@@ -13,9 +13,13 @@ from clab_runtime import (
     InvalidValueError,
     NotFoundError,
     RuntimeConfig,
+    UnsupportedOperationError,
     with_config,
 )
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles
 from clab_runtime.runtime.stdin import _pieces as pieces_of  # pyright: ignore[reportPrivateUsage]
+from clab_runtime.runtime.stdin import write_to_stdin
 from tests.conftest import NoLeaks
 from tests.engines import Engine
 from tests.runtime.lab import Lab, open_lab, within
@@ -87,6 +91,12 @@ async def test_a_container_that_does_not_read_is_waited_for_no_longer_than_the_t
         with pytest.raises(TimeoutError, match=rf"{name}.* has not taken 1000000 bytes of input in 0\.5 s"):
             await within(lambda: lab.runtime.write_to_stdin_no_wait(name, b"x" * 1_000_000))
         assert "0 dedicated" in repr(lab.runtime)
+
+
+async def test_over_tls_what_would_have_to_go_in_pieces_is_refused_before_any_request() -> None:
+    endpoint = EngineEndpoint.parse("tcp://127.0.0.1:1", tls=TLSFiles())
+    with pytest.raises(UnsupportedOperationError, match="over TLS"):
+        await write_to_stdin(EngineClient(endpoint), "r1", every_pair_of_control_characters(1), 1)
 
 
 @pytest.mark.parametrize(
