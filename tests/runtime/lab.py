@@ -138,7 +138,6 @@ class Lab:
         for volume in await self.client.volumes.list():
             if volume.name.startswith(self.name):
                 await self.client.volumes.remove(volume.name)
-        self.unlink()
 
     def unlink(self) -> None:
         """Remove the links of containers that were removed past the code under test."""
@@ -162,8 +161,11 @@ async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name:
             yield lab
         finally:
             with anyio.CancelScope(shield=True):
-                await lab.clean()
-                await runtime.aclose()
+                try:
+                    await lab.clean()
+                finally:
+                    lab.unlink()
+                    await runtime.aclose()
 
 
 @pytest.fixture
