@@ -46,7 +46,7 @@ SETTLE = 5.0
 FIGURES = "figures"
 """The user property, `record_property(FIGURES, "...")`, that is shown at the end of a run."""
 
-TEST_TIME = 90.0
+TEST_TIME = 150.0
 """Seconds that an async test may take. It is then cancelled in its own event loop and fails; pytest-timeout, which ends
 the whole run, is for what holds out against that."""
 
