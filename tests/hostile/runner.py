@@ -19,7 +19,7 @@ AT_ONCE = 6
 """Cases that are tried at once; the engine is slow at starting containers."""
 
 LIMIT = 75.0
-"""Seconds that a case may take; Docker 20.10 gives an exec that can't start 45 s to be cleared away, and others wait."""
+"""Seconds that a case may take; Docker 20.10 may take 45 s over an exec that can't start, and others wait."""
 
 
 @dataclass
