@@ -176,15 +176,18 @@ async def test_health_is_waited_for_and_what_rules_it_out_is_an_error(lab: Lab) 
 
 @pytest.mark.proves("start_container", "memory")
 async def test_the_evidence_tells_of_a_lack_of_memory(lab: Lab) -> None:
-    node = msgspec.structs.replace(lab.node(cmd="sh -c 'x=a; while :; do x=$x$x$x; done'"), memory="16mb")
-    started = await lab.start(node)
-    assert await within(started.wait_exited) == 137
-    with pytest.raises(ContainerExitedError, match="SIGKILL") as caught:
-        await started.wait_running()
-    assert caught.value.oom_killed == (await lab.client.containers.inspect(started.id)).state.oom_killed
-    if lab.engine.name != "docker-28.5":  # it misses the kernel's word now and then, on cgroup v1 at least
-        assert caught.value.oom_killed
-        assert "out of memory" in str(caught.value)
+    for number in range(5):  # Docker may hear of the end before it hears of its reason, and then never tells that
+        node = lab.node(f"r{number}", "sh -c 'x=a; while :; do x=$x$x$x; done'")
+        started = await lab.start(msgspec.structs.replace(node, memory="16mb"))
+        assert await within(started.wait_exited) == 137
+        with pytest.raises(ContainerExitedError, match="SIGKILL") as caught:
+            await started.wait_running()
+        assert caught.value.oom_killed == (await lab.client.containers.inspect(started.id)).state.oom_killed
+        assert ("out of memory" in str(caught.value)) == caught.value.oom_killed
+        if caught.value.oom_killed:
+            break
+    else:
+        pytest.fail("no end of five was told to be for lack of memory")
 
 
 @pytest.mark.proves("log_non_running_container_output")
