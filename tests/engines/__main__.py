@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from tests.engines import lifecycle
+from tests.engines import lifecycle, mounts
 from tests.engines.errors import EngineSetupError
 from tests.engines.run import reachable, run
 from tests.engines.specs import ENGINES
@@ -58,6 +58,8 @@ def _up(options: argparse.Namespace) -> int:
 def _down(options: argparse.Namespace) -> int:
     for place in [*options.names, *(known_directories() if options.all else ())]:
         lifecycle.down(place)
+    if options.all:  # links of nodes may have kept it when the last engine went
+        mounts.release_run_netns(set())
     return 0
 
 
