@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 RUN_NETNS = Path("/run/netns")
 _OURS = "clab-engines"
 _OURS_WITH_DIRECTORY = "clab-engines-directory"  # the mount point was made for it, too
+_BOUND = RUN_NETNS.with_name("clab-engines-netns")
+"""A file that is there while /run/netns is bound to itself by us: a bind mount has no name of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def _mount_run_netns() -> None:
     is_new = not RUN_NETNS.exists()
     RUN_NETNS.mkdir(exist_ok=True)
     if any(RUN_NETNS.iterdir()):
+        _BOUND.touch()
         linux.bind(RUN_NETNS, RUN_NETNS)
     else:
         linux.mount(_OURS_WITH_DIRECTORY if is_new else _OURS, RUN_NETNS, "tmpfs", data="mode=755")
@@ -95,6 +98,15 @@ def release_run_netns(files: set[Path]) -> None:
             linux.unmount(RUN_NETNS)
             if ours[-1].source == _OURS_WITH_DIRECTORY:
                 RUN_NETNS.rmdir()
+        if _BOUND.exists() and not cgroups.all_processes():
+            _unbind_run_netns()
+
+
+def _unbind_run_netns() -> None:
+    """Undo the bind, which only the last engine may; what lay in the directory before stays."""
+    if any(mount.target == RUN_NETNS for mount in mounted()):
+        linux.unmount(RUN_NETNS)
+    _BOUND.unlink()
 
 
 def _an_engine_has(device: str) -> bool:
