@@ -1,0 +1,37 @@
+"""Commands in running containers."""
+
+from collections.abc import Sequence
+
+from msgspec import field
+
+from clab_runtime.engine.schema.base import Reply, Request
+
+
+class ExecCreate(Request):
+    """The body of POST /containers/{id}/exec."""
+
+    cmd: Sequence[str]
+    user: str = ""
+    tty: bool = False
+    attach_stdin: bool = False
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+    env: Sequence[str] = ()
+    working_dir: str = ""
+
+
+class ExecStart(Request, omit_defaults=False):
+    """The body of POST /exec/{id}/start."""
+
+    detach: bool = False
+    tty: bool = False
+
+
+class ExecInspect(Reply):
+    """GET /exec/{id}/json; `pid` is the host's number of the process."""
+
+    id: str = field(name="ID", default="")
+    container_id: str = field(name="ContainerID", default="")
+    running: bool = False
+    exit_code: int | None = None
+    pid: int = 0
