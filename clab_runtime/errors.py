@@ -221,8 +221,26 @@ _CLASS_OF_STATUS: dict[int, type[EngineError]] = {
     409: ConflictError,
 }
 
+_CLASS_OF_CAUSE: dict[str, type[EngineError]] = {
+    "no such": NotFoundError,
+    "image not known": NotFoundError,
+    "network not found": NotFoundError,
+    "invalid argument": InvalidArgumentError,
+    "already in use": ConflictError,
+    "already exists": ConflictError,
+    "is being used": ConflictError,
+    "container state improper": ConflictError,
+}
+"""What Podman's `cause` has in it; its statuses say too little: most of these come as a 500."""
 
-def error_from_status(status: int, message: str, method: str, path: str) -> EngineError:
-    """Make the error of the class that stands for a status; the only place where statuses become classes."""
+
+def error_from_status(status: int, message: str, method: str, path: str, *, cause: str = "") -> EngineError:
+    """Make the error of the class that stands for a status, and on Podman for its cause.
+
+    This is the only place where either becomes a class.
+    """
     fallback = EngineInternalError if status >= 500 else EngineError  # noqa: PLR2004 - where HTTP's 5xx begins
-    return _CLASS_OF_STATUS.get(status, fallback)(status, message, method, path)
+    kind = _CLASS_OF_STATUS.get(status, fallback)
+    if kind is EngineInternalError:
+        kind = next((kind for words, kind in _CLASS_OF_CAUSE.items() if words in cause), kind)
+    return kind(status, message, method, path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import fields
 
 from clab_runtime import ContainerRuntime, NodeConfig
-from clab_runtime.runtime.docker_spec import NOT_TRANSLATED
+from clab_runtime.runtime.node_fields import NOT_TRANSLATED
 from tests.readme import aligned
 
 if TYPE_CHECKING:

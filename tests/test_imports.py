@@ -47,6 +47,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "engine.containers",
         "engine.execs",
         "engine.images",
+        "engine.libpod",
         "engine.networks",
         "engine.system",
         "engine.volumes",

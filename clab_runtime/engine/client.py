@@ -1,4 +1,4 @@
-"""EngineClient: one engine's HTTP API, typed; the groups of endpoints hang on it.
+"""EngineClient: one engine's HTTP API, typed; the groups of endpoints hang on it, Podman's own under `libpod`.
 
 `request` and `call` are unary calls with and without an answer worth decoding, `stream` is one whose answer goes on,
 `upgrade` one that becomes a raw duplex. All go through `open`, which adds the API version, asks the transport, and
@@ -19,15 +19,16 @@ from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
 from clab_runtime.engine.execs import Execs
 from clab_runtime.engine.images import Images
 from clab_runtime.engine.lazy import EngineURL
+from clab_runtime.engine.libpod import Libpod
 from clab_runtime.engine.networks import Networks
 from clab_runtime.engine.raw import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
 from clab_runtime.engine.system import System
 from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport
-from clab_runtime.engine.version import EngineInfo, negotiate
+from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo, negotiate
 from clab_runtime.engine.volumes import Volumes
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError, not_writable
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError, UnsupportedOperationError, not_writable
 
 T = TypeVar("T")
 
@@ -39,6 +40,7 @@ MAX_BODY = 256 * 1024 * 1024
 
 _Headers = list[tuple[bytes, bytes]]
 _WITHOUT_BODY = {"query", "timeout", "dedicated", "credentials"}
+_LIBPOD = "/libpod/"
 _NO_BODY = httpx.ByteStream(b"")
 _encoder = msgspec.json.Encoder()
 
@@ -86,6 +88,7 @@ class EngineClient:
         self.networks = Networks(self)
         self.volumes = Volumes(self)
         self.system = System(self)
+        self.libpod = Libpod(self)
         self._max_body = max_body
         self._transport = transport or EngineTransport(self.endpoint)
         self._base, self._headers = _base_url(self.endpoint)
@@ -93,6 +96,7 @@ class EngineClient:
         self._plain_headers = httpx.Headers(self._headers)
         self._info: EngineInfo | None = None
         self._prefix = ""
+        self._libpod_prefix = ""
         self._negotiating = anyio.Lock()
         self._closed = False
 
@@ -122,6 +126,8 @@ class EngineClient:
                     await self._read("GET", "/_ping", response)
                     self._info = negotiate(response.headers, str(self.endpoint))
                     self._prefix = f"/v{self._info.api_version}"
+                    if self._info.libpod_version is not None:
+                        self._libpod_prefix = f"/v{self._info.libpod_version}.0"
         return self._info
 
     async def request(self, method: str, path: str, reply: type[T], **options: Unpack[Options]) -> T:
@@ -161,7 +167,7 @@ class EngineClient:
         request = self._build(method, options)  # before the first request: what can't be written is refused here
         if not self._prefix:
             await self.info()
-        return await self._ask(request, self._prefix, target)
+        return await self._ask(request, await self._prefix_of(path), target)
 
     def translated(self, method: str, path: str, exc: Exception) -> Exception:
         """Give a time-out words, and another transport's exception one of our classes."""
@@ -170,6 +176,15 @@ class EngineClient:
         if isinstance(exc, httpx.ProtocolError):
             return EngineProtocolError(f"{method} {path}: {exc}")
         return EngineConnectionError(str(self.endpoint), str(exc), "see whether the engine is running")
+
+    async def _prefix_of(self, path: str) -> str:
+        """Choose the version that stands before a path; raise where the engine has no such API."""
+        if not path.startswith(_LIBPOD):
+            return self._prefix
+        if not self._libpod_prefix:
+            info = await self.info()
+            raise UnsupportedOperationError(info.engine, info.version, f"libpod, the API of Podman {LIBPOD_FLOOR}")
+        return self._libpod_prefix
 
     async def _ask(self, request: httpx.Request, prefix: str, path: str) -> httpx.Response:
         """Let the transport carry a request, which errors name without the prefix; raise for an error status."""

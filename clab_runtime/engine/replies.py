@@ -31,16 +31,16 @@ def is_error(status: int) -> bool:
 def error_from_reply(status: int, body: bytes, method: str, path: str) -> EngineError:
     """Make the typed error for a reply."""
     unsaid = "the engine took a name for a path" if status < _FIRST_ERROR else "(the engine gave no reason)"
-    return error_from_status(status, _message(body) or unsaid, method, path)
+    said = _read_error(body)
+    return error_from_status(status, said.message or said.cause or unsaid, method, path, cause=said.cause or "")
 
 
-def _message(body: bytes) -> str:
+def _read_error(body: bytes) -> _ErrorBody:
     """Find the engine's words in a JSON document, or take plain text as it is."""
     try:
-        document = msgspec.json.decode(body, type=_ErrorBody)
+        return msgspec.json.decode(body, type=_ErrorBody)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return body[: 4 * MAX_MESSAGE].decode(errors="replace").strip()
-    return document.message or document.cause or ""
+        return _ErrorBody(message=body[: 4 * MAX_MESSAGE].decode(errors="replace").strip())
 
 
 def decode(body: bytes, reply: type[T], what: str) -> T:

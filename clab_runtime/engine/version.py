@@ -30,6 +30,12 @@ FLOOR = APIVersion(1, 40)
 CEILING = APIVersion(1, 55)
 """The newest version known."""
 
+LIBPOD_FLOOR = APIVersion(4, 3)
+"""The oldest Podman whose own API is spoken."""
+
+LIBPOD_CEILING = APIVersion(5, 8)
+"""The newest one known."""
+
 
 class EngineInfo(msgspec.Struct, frozen=True):
     """What an engine says of itself when it is asked for its versions."""
@@ -42,6 +48,9 @@ class EngineInfo(msgspec.Struct, frozen=True):
 
     api_version: APIVersion
     """The version of the Engine API that is spoken with it: the newest that both sides know."""
+
+    libpod_version: APIVersion | None = None
+    """The version of Podman's own API that is spoken with it; None: it has none that is known."""
 
 
 def negotiate(headers: Mapping[str, str], endpoint: str) -> EngineInfo:
@@ -58,4 +67,13 @@ def negotiate(headers: Mapping[str, str], endpoint: str) -> EngineInfo:
         raise EngineProtocolError(f"{endpoint}: what answers is no container engine: it sends no Api-Version") from None
     if newest < FLOOR:
         raise UnsupportedOperationError(engine, version, f"API {FLOOR} or newer (it speaks {newest})")
-    return EngineInfo(engine, version, min(newest, CEILING))
+    return EngineInfo(engine, version, min(newest, CEILING), _libpod_version(version) if engine == "podman" else None)
+
+
+def _libpod_version(version: str) -> APIVersion | None:
+    """Choose the version of Podman's own API from Podman's version, such as `5.4.2` or `5.0.0-rc1`."""
+    try:
+        newest = APIVersion.parse(".".join(version.split(".")[:2]))
+    except ValueError:
+        return None
+    return min(newest, LIBPOD_CEILING) if newest >= LIBPOD_FLOOR else None

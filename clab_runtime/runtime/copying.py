@@ -37,7 +37,19 @@ _REFUSALS = {
 """What engines say, with a status of each version's own, and what it means."""
 
 
-async def copy_file(engine: EngineClient, container: str, destination: str, source: str, seconds: float) -> None:
+RefuseHidden = Callable[[EngineClient, schema.ContainerInspect, str], Awaitable[None]]
+"""What refuses a path where the engine would put a file that nobody sees (see Dialect)."""
+
+
+async def copy_file(  # noqa: PLR0913 - a copy has two ends, and a limit
+    engine: EngineClient,
+    container: str,
+    destination: str,
+    source: str,
+    seconds: float,
+    *,
+    refuse_hidden: RefuseHidden,
+) -> None:
     """Copy a regular file to a path in a container, which need not run; PUT /containers/{id}/archive.
 
     The engine may take so many seconds for each piece and for its answer. A copy that is cancelled in the middle, or
@@ -46,7 +58,7 @@ async def copy_file(engine: EngineClient, container: str, destination: str, sour
     directory, name = _split(destination)
     with open_source(source) as file:
         inspect = await engine.containers.inspect(container)
-        await _refuse_hidden(engine, inspect, destination)
+        await refuse_hidden(engine, inspect, destination)
         upload = _Upload(file.archive(name), seconds)
         try:
             await upload.run(
@@ -136,14 +148,14 @@ def _split(destination: str) -> tuple[str, str]:
     return directory, name
 
 
-async def _refuse_hidden(engine: EngineClient, inspect: schema.ContainerInspect, destination: str) -> None:
+async def refuse_hidden(engine: EngineClient, inspect: schema.ContainerInspect, destination: str) -> None:
     """Refuse what Docker would write below a file system in memory, where nobody sees it, and call it done."""
     info = await engine.info()
     in_memory = {*_IN_MEMORY, *(inspect.host_config.tmpfs or ())}
     mounts = in_memory | {mount.destination for mount in inspect.mounts or ()}
     path = PurePosixPath(posixpath.normpath(destination))
     holder = max((mount for mount in mounts if path.is_relative_to(mount)), key=len, default="/")
-    if info.engine == "docker" and holder in in_memory:
+    if holder in in_memory:
         raise UnsupportedOperationError(info.engine, info.version, f"copying into {holder}, which is in memory")
 
 

@@ -1,325 +1,123 @@
-"""ContainerRuntime on Docker: each method maps its arguments, calls the engine, and maps what comes back."""
+"""DockerRuntime: containerlab's runtime interface on Docker, over the Engine API."""
 
 import math
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime
-from types import MappingProxyType
 
-import anyio
-import msgspec
-
+from clab_runtime.engine import schema
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.credentials import RegistryCredentials
+from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
 from clab_runtime.engine.raw import RawStream
-from clab_runtime.engine.target import named
-from clab_runtime.errors import (
-    ContainerRuntimeError,
-    NotFoundError,
-    UnsupportedOperationError,
-)
-from clab_runtime.host.side import HostSide
-from clab_runtime.models import (
-    Bind,
-    ContainerEvent,
-    ContainerStatus,
-    EventStreamOptions,
-    ExecCmd,
-    ExecResult,
-    GenericContainer,
-    GenericFilter,
-    ImageInspect,
-    LogLine,
-    MgmtNet,
-    Node,
-    NodeConfig,
-    PullPolicy,
-    PullProgress,
-    RuntimeConfig,
-)
-from clab_runtime.models.given import check_instance
-from clab_runtime.runtime import arguments, cooc, mgmt, settings
-from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
-from clab_runtime.runtime.copying import copy_file
-from clab_runtime.runtime.diagnosis import log_last_output
+from clab_runtime.engine.reference import ImageReference
+from clab_runtime.engine.version import EngineInfo
+from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
+from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
+from clab_runtime.runtime.dialect import Create
+from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.docker_spec import container_request
-from clab_runtime.runtime.execution import execute, execute_detached
-from clab_runtime.runtime.faults import START_FAULTS, ride_out
-from clab_runtime.runtime.health import HEALTHY, health_of
-from clab_runtime.runtime.listing import list_all
-from clab_runtime.runtime.mgmt_host import close_on_host, open_on_host
-from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
-from clab_runtime.runtime.network_reply import mgmt_from_network
-from clab_runtime.runtime.network_spec import network_request
-from clab_runtime.runtime.pulling import Pulls
-from clab_runtime.runtime.removal import remove
-from clab_runtime.runtime.sharing import find_shared
-from clab_runtime.runtime.shielding import complete_or_undo
-from clab_runtime.runtime.started import EngineStartedContainer
-from clab_runtime.runtime.stdin import write_to_stdin
-from clab_runtime.runtime.stopping import stop_with_signal
-from clab_runtime.runtime.translate import event_from_wire, image_from_reply, status_from_state
+from clab_runtime.runtime.engine_runtime import EngineRuntime
+from clab_runtime.runtime.event_filters import event_filters
+from clab_runtime.runtime.faults import START_FAULTS
+from clab_runtime.runtime.reading_logs import read_logs
+from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
-from clab_runtime.streams.events import EventSource
-from clab_runtime.streams.logs import LogSource
-
-DEFAULT_TIMEOUT = 30.0
-"""Seconds for a unary call when the configuration does not say."""
-
-CREATES_AT_ONCE = 20
-"""Containers being created at once; the others wait, since a create that has begun is not interrupted."""
 
 
-class DockerRuntime(ContainerRuntime):
+class DockerRuntime(EngineRuntime):
     """Deploy labs on Docker; see ContainerRuntime for what the methods promise."""
 
     def __init__(self, endpoint: str | None = None) -> None:
         """Use the engine at `endpoint`, such as `unix:///run/docker.sock`; None: find it as the docker CLI does."""
-        self._endpoint = endpoint
-        self._config = RuntimeConfig()
-        self._mgmt = MgmtNet()
-        self._client: EngineClient | None = None
-        self._host = HostSide()
-        self._data_root = cooc.DEFAULT_ROOT
-        self._pulls = Pulls(docker_credentials)
-        self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
-        self._faults: Counter[str] = Counter()
+        super().__init__(DockerDialect(), endpoint)
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._client or 'not initialised'}>"
 
-    @property
-    def name(self) -> str:
-        return "docker"
+class DockerDialect:
+    """What dockerd has of its own; see Dialect."""
 
-    @property
-    def config(self) -> RuntimeConfig:
-        return self._config
+    name = "docker"
+    timeout = 30.0
+    networks = DockerNetworks()
+    start_faults = START_FAULTS
 
-    @property
-    def mgmt(self) -> MgmtNet:
-        return self._mgmt
+    def resolve(self, endpoint: str | None) -> EngineEndpoint:
+        """Find the engine as the docker CLI does."""
+        return resolve_docker(endpoint)
 
-    @property
-    def faults(self) -> Mapping[str, int]:
-        return MappingProxyType(self._faults)
+    async def credentials(self, domain: str) -> RegistryCredentials | None:
+        """Find what the docker CLI would send."""
+        return await docker_credentials(domain)
 
-    def with_config(self, config: RuntimeConfig) -> None:
-        check_instance("config", config, RuntimeConfig)
-        self._config = config
+    def pull(
+        self, engine: EngineClient, reference: ImageReference, credentials: RegistryCredentials | None
+    ) -> Stream[schema.ProgressLine]:
+        """Pull; POST /images/create."""
+        return engine.images.pull(reference.repository, reference.digest or reference.tag, credentials)
 
-    def with_mgmt_net(self, mgmt: MgmtNet) -> None:
-        check_instance("mgmt", mgmt, MgmtNet)
-        self._mgmt = mgmt
+    def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
+        """Write the request; POST /containers/create."""
+        request = container_request(node, mgmt, info.api_version)
 
-    def with_keep_mgmt_net(self) -> None:
-        self._config = msgspec.structs.replace(self._config, keep_mgmt_net=True)
+        async def create(engine: EngineClient) -> str:
+            return (await engine.containers.create(node.long_name, request)).id
 
-    @property
-    def _engine(self) -> EngineClient:
-        """The engine client, once there is one."""
-        if self._client is None:
-            raise ContainerRuntimeError("this runtime has not been initialised; use open_runtime(), or await init()")
-        return self._client
+        return create
 
-    @property
-    def _timeout(self) -> float:
-        """Seconds that a unary call may take."""
-        return self._config.timeout or DEFAULT_TIMEOUT
+    async def stop(self, engine: EngineClient, container: str, seconds: float) -> None:
+        """Stop; POST /containers/{id}/stop."""
+        await engine.containers.stop(container, timeout=math.ceil(seconds))
 
-    # ------------------------------------------------------------ settings
+    async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
+        """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
+        await stopping.stop_with_signal(engine, container, signal, seconds)
 
-    async def init(self, *options: RuntimeOption) -> None:
-        for option in options:
-            arguments.check_option(option)
-            option(self)
-        network_request(self._mgmt, "")  # what is malformed is refused here, before anything is asked for
-        await self.aclose()
-        engine = EngineClient(self._endpoint, timeout=self._timeout)
-        self._client = engine
-        await engine.info()
-        self._data_root = await cooc.data_root(engine)  # for get_cooc_bind_mounts, which is no coroutine
-        if not self._mgmt.mtu:
-            mtu = await mgmt.detect_mtu(engine, self._mgmt.network)
-            self._mgmt = msgspec.structs.replace(self._mgmt, mtu=mtu)
-        if not self._mgmt.bridge and (network := await mgmt.find_network(engine, self._mgmt.network)):
-            bridge = mgmt_from_network(self._mgmt, network).bridge
-            self._mgmt = msgspec.structs.replace(self._mgmt, bridge=bridge)
+    async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
+        """Remove; DELETE /containers/{id}."""
+        await removal.remove(engine, container, seconds)
 
-    async def aclose(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
+        """Look; dockerd runs the check itself; GET /containers/{id}/json."""
+        return await engine.containers.inspect(container)
 
-    async def check_connection(self) -> None:
-        await self._engine.system.ping()
+    async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
+        """Attach, and write; POST /containers/{id}/attach."""
+        await stdin.write_to_stdin(engine, container, data, seconds)
 
-    def get_runtime_socket(self) -> str:
-        endpoint = self._engine.endpoint
-        if endpoint.scheme != "unix":
-            raise UnsupportedOperationError("docker", "", f"a socket path for the engine at {endpoint}")
-        return endpoint.path
+    async def refuse_hidden(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
+        """Refuse what dockerd would write below a file system in memory, and call done."""
+        await copying.refuse_hidden(engine, inspect, path)
 
-    def get_cooc_bind_mounts(self) -> Sequence[Bind]:
-        return cooc.docker_mounts(self._data_root)
-
-    # ------------------------------------------------------------ network and images
-
-    async def create_net(self) -> None:
-        info = await self._engine.info()
-        network = await mgmt.create_or_find(self._engine, self._host, self._mgmt, info)
-        self._mgmt = mgmt_from_network(self._mgmt, network)
-        await open_on_host(self._engine, self._host, self._mgmt)
-
-    async def delete_net(self) -> None:
-        if not self._config.keep_mgmt_net and await mgmt.delete(self._engine, self._mgmt.network):
-            await close_on_host(self._engine, self._host, self._mgmt)
-
-    async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
-        async with self.stream_pull(image, policy) as progress:
-            async for _ in progress:
-                pass
-
-    async def inspect_image(self, image: str) -> ImageInspect:
-        return image_from_reply(await self._engine.images.inspect(image))
-
-    # ------------------------------------------------------------ a container's life
-
-    async def create_container(self, node: NodeConfig) -> str:
-        check_instance("node", node, NodeConfig)
-        engine = self._engine
-        api = (await engine.info()).api_version
-        request = container_request(node, self._mgmt, api)  # refuses what is malformed before any request
-        if (sharing := await find_shared(engine, node)) is not node:
-            request = container_request(sharing, self._mgmt, api)
-        async with self._creating:
-            created = await complete_or_undo(
-                lambda: engine.containers.create(node.long_name, request),
-                lambda made: engine.containers.remove(made.id, force=True, volumes=True),
-            )
-        return created.id
-
-    async def start_container(self, container: str, node: Node) -> StartedContainer:
-        arguments.check_node(node)
-        engine = self._engine
-        long_name = node.config.long_name and settings.container_name(node.config.long_name)
-        await ride_out(START_FAULTS, self._faults, lambda: engine.containers.start(container))
-        await link_namespace(engine, self._host, container, long_name)
-        return EngineStartedContainer(engine, container)
-
-    async def stop_container(self, container: str, signal: str | None = None) -> None:
-        if signal is None:
-            await self._engine.containers.stop(container, timeout=math.ceil(self._timeout))
-        else:
-            await stop_with_signal(self._engine, container, signal, self._timeout)
-
-    async def pause_container(self, container: str) -> None:
-        await self._engine.containers.pause(container)
-
-    async def unpause_container(self, container: str) -> None:
-        await self._engine.containers.unpause(container)
-
-    async def delete_container(self, container: str) -> None:
-        link = await find_link(self._engine, named(container, "container"))
-        with suppress(NotFoundError):
-            if self._config.graceful_shutdown:
-                await self.stop_container(container)
-            await remove(self._engine, container, self._timeout)
-        self._host.unlink(link)
-
-    # ------------------------------------------------------------ looking at containers
-
-    async def list_containers(self, filters: Sequence[GenericFilter] = ()) -> Sequence[GenericContainer]:
-        found = await list_all(self._engine, filters, self._mgmt.network)
-        return [container.with_runtime(self) for container in found]
-
-    async def get_container_status(self, container: str) -> ContainerStatus:
-        try:
-            inspect = await self._engine.containers.inspect(container)
-        except NotFoundError:
-            return ContainerStatus.NOT_FOUND
-        return status_from_state(inspect.state.status)
-
-    async def is_healthy(self, container: str) -> bool:
-        return health_of(await self._engine.containers.inspect(container), container).status == HEALTHY
-
-    async def get_ns_path(self, container: str) -> str:
-        return await namespace_path(self._engine, container)
-
-    async def get_hosts_path(self, container: str) -> str:
-        return (await self._engine.containers.inspect(container)).hosts_path
-
-    async def log_non_running_container_output(self, container: str) -> None:
-        await log_last_output(self._engine, container)
-
-    # ------------------------------------------------------------ inside a container
-
-    async def exec(self, container: str, command: ExecCmd) -> ExecResult:
-        return await execute(self._engine, container, command)
-
-    async def exec_not_wait(self, container: str, command: ExecCmd) -> None:
-        await execute_detached(self._engine, container, command)
-
-    async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
-        await write_to_stdin(self._engine, container, data, self._timeout)
-
-    async def copy_to_container(self, container: str, destination: str, source: str) -> None:
-        await copy_file(self._engine, container, destination, source, self._timeout)
-
-    # ------------------------------------------------------------ streams
-
-    def stream_logs(  # noqa: PLR0913 - the interface's own
+    def logs(  # noqa: PLR0913 - the endpoint's own
         self,
+        engine: EngineClient,
         container: str,
         *,
-        follow: bool = True,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        tail: int | None = None,
-        timestamps: bool = False,
+        follow: bool,
+        since: datetime | None,
+        until: datetime | None,
+        tail: int | None,
+        timestamps: bool,
     ) -> Stream[LogLine]:
-        arguments.check_flag("follow", follow)
-        arguments.check_flag("timestamps", timestamps)
-        arguments.check_lines(tail)
-        engine = self._engine
-        raw = engine.containers.logs(
-            container,
-            follow=follow,
-            since=arguments.timestamp("since", since),
-            until=arguments.timestamp("until", until),
-            tail=tail,
-            timestamps=timestamps,
-        )
+        """Read a log; GET /containers/{id}/logs."""
+        return read_logs(engine, container, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps)
 
-        async def has_tty() -> bool:
-            return (await engine.containers.inspect(container)).config.tty
+    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
+        """Listen from now on the engine's clock: dockerd answers before it listens; GET /events."""
+        return engine.system.events(filters=event_filters(options), since=await _now(engine))
 
-        return Stream(LogSource(raw, has_tty, timestamps=timestamps))
+    def event(self, event: schema.Event) -> ContainerEvent | None:
+        """Take dockerd's words."""
+        return event_from_wire(event)
 
-    def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
-        return self._pulls.stream(self._engine, image, PullPolicy(policy))
-
-    def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
-        options = EventStreamOptions() if options is None else options
-        check_instance("options", options, EventStreamOptions)
-        engine = self._engine
-        filters = {
-            "type": ["container"],
-            "label": [f"{key}={value}" if value else key for key, value in options.labels.items()],
-        }
-
-        async def listen() -> RawStream:
-            return engine.system.events(filters=filters, since=await _now(engine))
-
-        return Stream(EventSource(listen, event_from_wire))
+    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
+        """Mount dockerd's containers directory and /run/netns; GET /info."""
+        return cooc.docker_mounts(await cooc.data_root(engine))
 
 
 async def _now(engine: EngineClient) -> str:
-    """Tell the time on the engine's clock, which over a unix socket is ours.
-
-    dockerd answers before it listens: what happens in between comes only with `since`.
-    """
+    """Tell the time on the engine's clock, which over a unix socket is ours."""
     if engine.endpoint.scheme == "unix":
         return f"{time.time():.9f}"
     moment = datetime.fromisoformat((await engine.system.info()).system_time)

@@ -1,49 +1,20 @@
-"""What Docker is asked to create: a node as a container, and (from network_spec) the management network.
+"""What Docker is asked to create: a node as a container.
 
 Pure: no request is made here, and what is malformed raises InvalidValueError before there is one. Every field of
-NodeConfig is either translated, or listed in NOT_TRANSLATED; a test holds that to be so.
+NodeConfig is either translated, or listed in node_fields.NOT_TRANSLATED; a test holds that to be so.
 """
-
-import re
-from collections.abc import Mapping
-from typing import Final
 
 from msgspec import UNSET, UnsetType
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import DNSConfig, MgmtNet, NodeConfig
 from clab_runtime.runtime import mounts, ports, settings, units
 from clab_runtime.runtime.addresses import check_ip, extra_hosts
 from clab_runtime.runtime.attachment import Attachment, attachment
-from clab_runtime.runtime.network_spec import network_request
+from clab_runtime.runtime.node_fields import image
 
-__all__ = ["NOT_TRANSLATED", "container_request", "network_request"]
-
-NOT_TRANSLATED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("fqdn", "lab_dir", "index", "group", "kind", "type", "startup_delay", "stages", "extras"),
-        "for whoever deploys the lab: its order, its files, its kinds of nodes",
-    ),
-    "image_pull_policy": "for the caller, to give to pull_image",
-    "exec": "for the caller, to give to exec once the node runs",
-    **dict.fromkeys(
-        (
-            "container_id",
-            "resulting_port_bindings",
-            "mgmt_ipv4_prefix_length",
-            "mgmt_ipv6_prefix_length",
-            "mgmt_ipv4_gateway",
-            "mgmt_ipv6_gateway",
-        ),
-        "a result, what the engine has said of the container and its network",
-    ),
-}
-"""Fields of NodeConfig that have no meaning in a create request, and why."""
-
-_IMAGE_ID = re.compile(r"(sha256:)?[0-9a-f]{64}")
 _CGROUPNS_SINCE = APIVersion(1, 41)
 _UNMASKED = "systempaths=unconfined"
 _Paths = tuple[str, ...] | UnsetType
@@ -55,16 +26,17 @@ def container_request(
     api: APIVersion,
     *,
     nofile: int | None = None,
+    runtime: str = "docker",
 ) -> schema.ContainerCreate:
     """Ask for a node's container; its name, `node.long_name`, is checked too, though it is no part of the body.
 
     `nofile` limits open files, None: this process's own hard limit.
     """
     settings.container_name(node.long_name)
-    settings.check_runtime(node.runtime, "docker")
+    settings.check_runtime(node.runtime, runtime)
     network = attachment(node, mgmt, api)
     return schema.ContainerCreate(
-        image=_image(node.image),
+        image=image(node.image),
         hostname="" if network.shares_namespace else settings.hostname(node.effective_hostname),
         user=settings.user(node.user),
         tty=True,
@@ -79,13 +51,6 @@ def container_request(
         host_config=_host_config(node, api, network, settings.nofile_limit() if nofile is None else nofile),
         networking_config=schema.NetworkingConfig(endpoints_config=network.endpoints),
     )
-
-
-def _image(image: str) -> str:
-    """Check the reference and send it as it was written, for that is how lists show it; an id is one too."""
-    if not _IMAGE_ID.fullmatch(image):
-        ImageReference.parse(image)
-    return image
 
 
 def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile: int) -> schema.HostConfig:

@@ -10,14 +10,11 @@ from clab_runtime.engine import schema
 from clab_runtime.errors import SubnetOverlapError
 from clab_runtime.models import MgmtNet
 from clab_runtime.runtime.addresses import AUTO, IPNetwork, contains
-from clab_runtime.runtime.network_spec import BRIDGE_NAME, MTU, IPWords, ip_words
+from clab_runtime.runtime.network_spec import IPWords, ip_words
 
 _BRIDGE_DRIVER = "bridge"
-_DEFAULT_NETWORK = "bridge"
-_DEFAULT_BRIDGE = "docker0"
-_MTU_WORDS = (MTU, "mtu")
+_MTU_WORDS = ("com.docker.network.driver.mtu", "mtu")
 """Docker's word, and how Podman shows it."""
-_ID_IN_BRIDGE_NAME = 12
 
 
 class _Pool(NamedTuple):
@@ -28,13 +25,12 @@ class _Pool(NamedTuple):
     ip_range: str
 
 
-def mgmt_from_network(mgmt: MgmtNet, network: schema.Network, *, interface: str = "") -> MgmtNet:
-    """Tell the management network as the engine has it; `interface` is the bridge where the caller knows it better."""
+def mgmt_from_network(mgmt: MgmtNet, network: schema.Network, bridge: str) -> MgmtNet:
+    """Tell the management network as the engine has it, on a bridge if it has one."""
     changes: dict[str, str] = {}
     for version, asked in ip_words(mgmt).items():
         pool = next((pool for pool in _pools(network) if pool.subnet.version == version), None)
         changes |= _pool_words(version, asked, pool, is_bridge=network.driver == _BRIDGE_DRIVER)
-    bridge = interface or _bridge(network)
     return msgspec.structs.replace(mgmt, bridge=bridge, mtu=network_mtu(network) or mgmt.mtu, **changes)
 
 
@@ -88,15 +84,6 @@ def _if_inside(text: str, subnet: IPNetwork) -> str:
     """Keep what was asked for, if it can be true of the subnet that there is."""
     part = _parsed(text)
     return text if part and contains(subnet, part) else ""
-
-
-def _bridge(network: schema.Network) -> str:
-    """Tell the Linux bridge; a network of another driver has none."""
-    if network.driver != _BRIDGE_DRIVER:
-        return ""
-    named = (network.options or {}).get(BRIDGE_NAME, "")
-    usual = _DEFAULT_BRIDGE if network.name == _DEFAULT_NETWORK else f"br-{network.id[:_ID_IN_BRIDGE_NAME]}"
-    return named or usual
 
 
 def network_mtu(network: schema.Network) -> int:

@@ -1,25 +1,16 @@
-"""The management network as a request to create it."""
+"""The management network as it is asked for: checked, in the words of no engine."""
 
-import re
 import secrets
 from collections.abc import Mapping
 from ipaddress import IPv6Network
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from clab_runtime.engine import schema
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models import MgmtNet, labels
+from clab_runtime.models import MgmtNet
 from clab_runtime.runtime.addresses import AUTO, IPAddress, IPNetwork, check_interface, contains, parse_ip, parse_subnet
-from clab_runtime.runtime.attachment import check_network_name
-
-BRIDGE_NAME: Final = "com.docker.network.bridge.name"
-MTU: Final = "com.docker.network.driver.mtu"
-_GATEWAY_MODES = ("com.docker.network.bridge.gateway_mode_ipv4", "com.docker.network.bridge.gateway_mode_ipv6")
-_OPEN_GATEWAY = "nat-unprotected"
-_OPEN_GATEWAY_SINCE = 28
 
 _MTUS = range(68, 65536)
-_MAJOR = re.compile(r"([0-9]+)\.")
 _GLOBAL_ID_BITS = 40
 
 
@@ -31,19 +22,28 @@ class IPWords(NamedTuple):
     ip_range: str
 
 
-def network_request(mgmt: MgmtNet, engine_version: str) -> schema.NetworkCreate:
-    """Ask for the management network; `engine_version` is Docker's own, as `28.5.2` or `20.10.24+dfsg1`."""
-    pools = [pool for pool in (_pool(mgmt, 4), _pool(mgmt, 6)) if pool]
-    return schema.NetworkCreate(
-        name=check_network_name(mgmt.network),
-        check_duplicate=True,
-        driver="bridge",
-        enable_ipv6=bool(mgmt.ipv6_subnet),
-        ipam=schema.IPAM(config=pools or None),
-        options=_options(mgmt, engine_version),
-        # Containerlab writes the label without a value: the network may serve many labs.
-        labels={labels.CONTAINERLAB: ""},
-    )
+def pools(mgmt: MgmtNet) -> list[schema.IPAMPool]:
+    """Describe the addresses that are asked for, of both versions of IP; refuse what is malformed."""
+    return [pool for pool in (_pool(mgmt, 4), _pool(mgmt, 6)) if pool]
+
+
+def mtu(mgmt: MgmtNet) -> int:
+    """Return the MTU, 0 for none; refuse a size that no bridge has."""
+    if mgmt.mtu and mgmt.mtu not in _MTUS:
+        raise InvalidValueError("mtu", mgmt.mtu, f"give {_MTUS[0]} to {_MTUS[-1]}, or 0 for the default bridge's")
+    return mgmt.mtu
+
+
+def bridge_name(mgmt: MgmtNet) -> str:
+    """Return the name that the bridge is to have, empty where the engine chooses."""
+    return check_interface("bridge", mgmt.bridge) if mgmt.bridge else ""
+
+
+def driver_options(mgmt: MgmtNet) -> dict[str, str]:
+    """Return the user's own options for the network's driver."""
+    if not all(name.strip() for name in mgmt.driver_opts):
+        raise InvalidValueError("driver-opts", "", "an option has a name")
+    return dict(mgmt.driver_opts)
 
 
 def ip_words(mgmt: MgmtNet) -> Mapping[int, IPWords]:
@@ -58,33 +58,6 @@ def random_ula() -> IPv6Network:
     """Make up a unique local /64, as RFC 4193 wants it: fd, and 40 random bits."""
     prefix = 0xFD << _GLOBAL_ID_BITS | secrets.randbits(_GLOBAL_ID_BITS)
     return IPv6Network((prefix << 80, 64))
-
-
-def _options(mgmt: MgmtNet, engine_version: str) -> dict[str, str]:
-    """Collect the driver's options; the user's own win."""
-    options: dict[str, str] = {}
-    if mgmt.mtu:
-        options[MTU] = str(_checked_mtu(mgmt.mtu))
-    if mgmt.bridge:
-        options[BRIDGE_NAME] = check_interface("bridge", mgmt.bridge)
-    if _isolates_ports(engine_version):
-        options |= dict.fromkeys(_GATEWAY_MODES, _OPEN_GATEWAY)
-    if not all(name.strip() for name in mgmt.driver_opts):
-        raise InvalidValueError("driver-opts", "", "an option has a name")
-    return options | dict(mgmt.driver_opts)
-
-
-def _isolates_ports(engine_version: str) -> bool:
-    """Tell whether the engine closes ports that are not published, so that labs have to ask for open ones."""
-    major = _MAJOR.match(engine_version)
-    return major is not None and int(major[1]) >= _OPEN_GATEWAY_SINCE
-
-
-def _checked_mtu(mtu: int) -> int:
-    """Refuse a size that no bridge has."""
-    if mtu not in _MTUS:
-        raise InvalidValueError("mtu", mtu, f"give {_MTUS[0]} to {_MTUS[-1]}, or 0 for the default bridge's")
-    return mtu
 
 
 def _pool(mgmt: MgmtNet, version: int) -> schema.IPAMPool | None:

@@ -1,27 +1,24 @@
 """Making an image available, as a policy says, and telling how far that is; two pulls of one image become one."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 import anyio
 
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.credentials import RegistryCredentials
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.errors import NotFoundError
 from clab_runtime.models import PullPolicy, PullProgress
+from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.shared_pull import SharedPull
 from clab_runtime.stream import Stream
-
-FindCredentials = Callable[[str], Awaitable[RegistryCredentials | None]]
-"""What finds the credentials for a registry."""
 
 
 class Pulls:
     """The pulls that go on at the moment, each with all who wait for it."""
 
-    def __init__(self, find_credentials: FindCredentials) -> None:
-        """Ask registries with what `find_credentials` finds for them."""
-        self._find_credentials = find_credentials
+    def __init__(self, dialect: Dialect) -> None:
+        """Pull as `dialect` does, with the credentials that it finds."""
+        self._dialect = dialect
         self._going_on: dict[tuple[EngineClient, ImageReference], SharedPull] = {}
 
     def stream(self, engine: EngineClient, image: str, policy: PullPolicy) -> Stream[PullProgress]:
@@ -34,13 +31,10 @@ class Pulls:
         shared = self._going_on.get(key)
         if shared is None:
 
-            async def credentials() -> RegistryCredentials | None:
-                return await self._find_credentials(reference.domain)
-
             def forget() -> None:
                 self._going_on.pop(key, None)
 
-            shared = self._going_on[key] = SharedPull(engine, reference, credentials, forget)
+            shared = self._going_on[key] = SharedPull(engine, self._dialect, reference, forget)
         shared.join()
         return shared
 

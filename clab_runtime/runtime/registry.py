@@ -1,7 +1,7 @@
 """The runtimes there are, by name, and `open_runtime`, which most users need alone.
 
-`docker` is imported when it is first opened. Others come through `register`, or by a package that declares an
-entry point in the group `clab_runtime.runtimes` whose object is an Initializer.
+`docker` and `podman` are imported when they are first opened. Others come through `register`, or by a package that
+declares an entry point in the group `clab_runtime.runtimes` whose object is an Initializer.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -30,7 +30,14 @@ def _docker() -> ContainerRuntime:
     return DockerRuntime()
 
 
-CONTAINER_RUNTIMES: dict[str, Initializer] = {"docker": _docker}
+def _podman() -> ContainerRuntime:
+    """Make a PodmanRuntime, importing it now and not before."""
+    from clab_runtime.runtime.podman import PodmanRuntime  # noqa: PLC0415 - whoever uses Docker never loads it
+
+    return PodmanRuntime()
+
+
+CONTAINER_RUNTIMES: dict[str, Initializer] = {"docker": _docker, "podman": _podman}
 """The registered runtimes; entry points are added when their name is asked for."""
 
 

@@ -5,7 +5,7 @@ what the engine has sent is not lost by that. Only the wait for the engine's fir
 asks anew.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import anyio
 
@@ -15,6 +15,7 @@ from clab_runtime.engine.credentials import RegistryCredentials
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.errors import EngineError, EngineStreamError
 from clab_runtime.models import PullProgress
+from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.pull_errors import pull_error
 from clab_runtime.runtime.pull_progress import PullTracker
 from clab_runtime.stream import Stream
@@ -26,14 +27,14 @@ class SharedPull:
     def __init__(
         self,
         engine: EngineClient,
+        dialect: Dialect,
         reference: ImageReference,
-        credentials: Callable[[], Awaitable[RegistryCredentials | None]],
         forget: Callable[[], None],
     ) -> None:
-        """Pull `reference` with what `credentials` finds; `forget` is called once nobody is to join any more."""
+        """Pull `reference` as `dialect` does; `forget` is called once nobody is to join any more."""
         self._engine = engine
+        self._dialect = dialect
         self._reference = reference
-        self._find_credentials = credentials
         self._credentials: RegistryCredentials | None = None
         self._forget = forget
         self._lines: Stream[schema.ProgressLine] | None = None
@@ -88,11 +89,8 @@ class SharedPull:
     async def _opened(self) -> Stream[schema.ProgressLine]:
         """Return the engine's answer; the first time, find the credentials and prepare the request."""
         if self._lines is None:
-            self._credentials = await self._find_credentials()
-            reference = self._reference
-            self._lines = self._engine.images.pull(
-                reference.repository, reference.digest or reference.tag, self._credentials
-            )
+            self._credentials = await self._dialect.credentials(self._reference.domain)
+            self._lines = self._dialect.pull(self._engine, self._reference, self._credentials)
         return self._lines
 
     def _explained(self, exc: Exception) -> Exception:

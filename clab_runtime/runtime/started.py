@@ -8,6 +8,7 @@ from clab_runtime.errors import ContainerUnhealthyError, EngineProtocolError
 from clab_runtime.models import ContainerStatus
 from clab_runtime.runtime.base import StartedContainer
 from clab_runtime.runtime.diagnosis import diagnose
+from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.health import HEALTHY, UNHEALTHY, health_log, health_of
 from clab_runtime.runtime.translate import status_from_state
 
@@ -17,9 +18,10 @@ _ENDED = (ContainerStatus.STOPPED, ContainerStatus.REMOVING)
 class EngineStartedContainer(StartedContainer):
     """A started container, watched through the engine that runs it."""
 
-    def __init__(self, engine: EngineClient, container: str) -> None:
+    def __init__(self, engine: EngineClient, container: str, dialect: Dialect) -> None:
         """Watch a container by its name or id."""
         self._engine = engine
+        self._dialect = dialect
         self._id = container
 
     def __repr__(self) -> str:
@@ -51,7 +53,7 @@ class EngineStartedContainer(StartedContainer):
     async def wait_healthy(self) -> None:
         """Look until its check has succeeded, or can't any more."""
         for delay in growing_delays():
-            inspect = await self._engine.containers.inspect(self._id)
+            inspect = await self._dialect.check_health(self._engine, self._id)
             health = health_of(inspect, self._id)
             if status_from_state(inspect.state.status) in _ENDED:
                 raise await diagnose(self._engine, self._id)

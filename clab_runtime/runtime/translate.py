@@ -20,17 +20,6 @@ from clab_runtime.models import (
     RootFS,
 )
 from clab_runtime.models.timestamps import from_nanoseconds
-from clab_runtime.runtime.network_reply import find_overlap, mgmt_from_network
-
-__all__ = [
-    "SHORT_ID",
-    "container_from_summary",
-    "event_from_wire",
-    "find_overlap",
-    "image_from_reply",
-    "mgmt_from_network",
-    "status_from_state",
-]
 
 SHORT_ID: Final = 12
 """Characters of an id that people read."""

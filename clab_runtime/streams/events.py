@@ -13,9 +13,9 @@ class EventSource:
     """The events that the engine sends from the moment of opening."""
 
     def __init__(
-        self, listen: Callable[[], Awaitable[RawStream]], translate: Callable[[schema.Event], ContainerEvent]
+        self, listen: Callable[[], Awaitable[RawStream]], translate: Callable[[schema.Event], ContainerEvent | None]
     ) -> None:
-        """Read the answer that `listen` prepares."""
+        """Read the answer that `listen` prepares; an event that `translate` makes None of is left out."""
         self._listen = listen
         self._translate = translate
         self._raw: RawStream | None = None
@@ -32,7 +32,7 @@ class EventSource:
         if self._raw is None:
             return None
         if data := await self._raw.receive():
-            return map(self._translate, self._decoder.feed(data))
+            return filter(None, map(self._translate, self._decoder.feed(data)))
         raise EngineProtocolError("the engine ended the stream of events; it may have been stopped")
 
     async def aclose(self) -> None:

@@ -12,7 +12,8 @@ from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import InvalidValueError, UnsupportedOperationError
 from clab_runtime.models import DNSConfig, HealthcheckConfig, MgmtNet, NodeConfig, PortBinding
 from clab_runtime.runtime import settings
-from clab_runtime.runtime.docker_spec import NOT_TRANSLATED, container_request
+from clab_runtime.runtime.docker_spec import container_request
+from clab_runtime.runtime.node_fields import NOT_TRANSLATED
 
 NODE = NodeConfig(short_name="r1", long_name="clab-demo-r1", image="alpine:3")
 MGMT = MgmtNet()

@@ -7,7 +7,7 @@ import pytest
 from clab_runtime.engine import schema
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import MgmtNet
-from clab_runtime.runtime.docker_spec import network_request
+from clab_runtime.runtime.docker_network_spec import network_request
 
 OPEN = {
     "com.docker.network.bridge.gateway_mode_ipv4": "nat-unprotected",

@@ -16,8 +16,8 @@ from clab_runtime.runtime import execution
 from clab_runtime.runtime.execution import _kill as kill_process  # pyright: ignore[reportPrivateUsage]
 from clab_runtime.runtime.execution import execute, execute_detached
 from tests.conftest import NoLeaks
+from tests.contract.lab import cancelled, until
 from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
-from tests.runtime.lab import cancelled, until
 
 pytestmark = pytest.mark.anyio
 

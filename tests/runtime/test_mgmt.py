@@ -10,10 +10,12 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.host.side import HostSide
 from clab_runtime.runtime import mgmt
+from clab_runtime.runtime.docker_networks import DockerNetworks
 from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
 
 pytestmark = pytest.mark.anyio
 
+NETWORKS = DockerNetworks()
 NONE = answer(b"[]")
 GONE = answer(b'{"message":"no such network"}', status="404 Not Found")
 IN_USE = answer(b'{"message":"has active endpoints"}', status="403 Forbidden")
@@ -37,7 +39,9 @@ def playing(parts: Mapping[str, list[bytes]]) -> Script:
 
 
 async def create(client: EngineClient) -> schema.Network:
-    return await mgmt.create_or_find(client, HostSide(), MgmtNet(network="lab", mtu=1500), await client.info())
+    return await mgmt.create_or_find(
+        client, NETWORKS, HostSide(), MgmtNet(network="lab", mtu=1500), await client.info()
+    )
 
 
 @asynccontextmanager
@@ -57,17 +61,17 @@ async def playing_engine(parts: Mapping[str, list[bytes]]) -> AsyncGenerator[tup
 )
 async def test_only_the_network_called_clab_has_the_default_bridges_mtu(name: str, words: str, expected: int) -> None:
     async with playing_engine({"GET": [network("bridge", words)]}) as (client, _):
-        assert await mgmt.detect_mtu(client, name) == expected
+        assert await mgmt.detect_mtu(client, NETWORKS, name) == expected
 
 
 async def test_an_engine_without_a_default_bridge_has_the_usual_mtu() -> None:
     async with playing_engine({"GET": [GONE]}) as (client, _):
-        assert await mgmt.detect_mtu(client, "clab") == 1500
+        assert await mgmt.detect_mtu(client, NETWORKS, "clab") == 1500
 
 
 async def test_a_network_that_is_found_by_the_beginning_of_its_id_is_another() -> None:
     async with playing_engine({"GET": [network("other")]}) as (client, _):
-        assert await mgmt.find_network(client, "aaa") is None
+        assert await NETWORKS.find(client, "aaa") is None
 
 
 async def test_deleting_rides_out_the_moment_in_which_a_container_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +79,7 @@ async def test_deleting_rides_out_the_moment_in_which_a_container_still_counts(m
     full = network(words='"Labels":{"containerlab":""},"Containers":{"x":{"Name":"r1"}}')
     parts = {"GET": [full, network()], "DELETE": [IN_USE, answer(status="204 No Content")]}
     async with playing_engine(parts) as (client, fake):
-        assert await mgmt.delete(client, "lab")
+        assert await mgmt.delete(client, NETWORKS, "lab")
     assert [request.method for request in fake.requests] == ["GET", "GET", "DELETE", "GET", "DELETE"]
 
 
@@ -85,19 +89,19 @@ async def test_a_network_that_stays_in_use_is_left_after_so_many_tries(
 ) -> None:
     monkeypatch.setattr(mgmt, "RETRIES", (0.001,) * 3)
     async with playing_engine({"GET": [network()], "DELETE": [removal]}) as (client, fake):
-        assert not await mgmt.delete(client, "lab")
+        assert not await mgmt.delete(client, NETWORKS, "lab")
     assert [request.method for request in fake.requests].count("DELETE") == 4
 
 
 async def test_a_network_that_somebody_else_has_deleted_is_gone_all_the_same() -> None:
     async with playing_engine({"GET": [network()], "DELETE": [GONE]}) as (client, _):
-        await mgmt.delete(client, "lab")
+        await mgmt.delete(client, NETWORKS, "lab")
 
 
 async def test_a_failure_of_the_engine_is_raised() -> None:
     async with playing_engine({"GET": [network()], "DELETE": [BROKEN]}) as (client, _):
         with pytest.raises(EngineInternalError):
-            await mgmt.delete(client, "lab")
+            await mgmt.delete(client, NETWORKS, "lab")
 
 
 async def test_a_failed_creation_is_raised_with_the_engines_words() -> None:
@@ -139,5 +143,5 @@ async def test_a_network_that_stays_is_said_with_its_users(
     monkeypatch.setattr(mgmt, "RETRIES", (0.001,))
     full = network(words='"Labels":{"containerlab":""},"Containers":{"x":{"Name":"r2"},"y":{"Name":"r1"}}')
     async with playing_engine({"GET": [full]}) as (client, _):
-        await mgmt.delete(client, "lab")
+        await mgmt.delete(client, NETWORKS, "lab")
     assert "r1, r2" in caplog.text

@@ -71,7 +71,7 @@ def _as_before() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 
 async def test_a_name_that_nobody_registered_is_an_error_that_lists_the_names() -> None:
     recorded(Recorder())
-    with pytest.raises(InvalidValueError, match=r"'nosuch'.*docker, recorder"):
+    with pytest.raises(InvalidValueError, match=r"'nosuch'.*docker, podman, recorder"):
         async with open_runtime("nosuch"):
             pass
 

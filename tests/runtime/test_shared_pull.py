@@ -21,8 +21,8 @@ from clab_runtime import (
 )
 from clab_runtime.runtime.docker import DockerRuntime
 from tests.conftest import NoLeaks
+from tests.contract.lab import cancelled, within
 from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, chunk, chunked, fake_engine
-from tests.runtime.lab import cancelled, within
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from anyio.lowlevel import checkpoint
 
 from clab_runtime.runtime import shielding
 from clab_runtime.runtime.shielding import complete_or_undo, shielded
-from tests.runtime.lab import cancelled
+from tests.contract.lab import cancelled
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,8 @@ import pytest
 
 from clab_runtime.engine import schema
 from clab_runtime.models import MgmtNet
-from clab_runtime.runtime.translate import find_overlap, mgmt_from_network
+from clab_runtime.runtime.docker_networks import DockerNetworks
+from clab_runtime.runtime.network_reply import find_overlap, mgmt_from_network
 
 RAW = json.loads((Path(__file__).parent / "data" / "networks.json").read_text())
 USED = {name: msgspec.convert(reply, schema.Network) for name, reply in RAW.items() if not name.endswith("list")}
@@ -24,7 +25,7 @@ def with_subnets(name: str, *subnets: str) -> schema.Network:
 
 
 def test_dockers_network_is_told_as_it_is() -> None:
-    assert mgmt_from_network(MgmtNet(network="n1"), USED["docker-28.5"]) == MgmtNet(
+    assert mgmt_from_network(MgmtNet(network="n1"), USED["docker-28.5"], "br-n1x") == MgmtNet(
         network="n1",
         bridge="br-n1x",
         mtu=1400,
@@ -39,15 +40,15 @@ def test_dockers_network_is_told_as_it_is() -> None:
 @pytest.mark.parametrize("source", ["podman-4.3", "podman-5.8"])
 def test_podmans_network_keeps_the_range_and_bridge_that_podman_does_not_tell(source: str) -> None:
     asked = MgmtNet(network="n1", ipv4_subnet="10.201.0.0/24", ipv4_range="10.201.0.128/25", ipv6_range="fd01::/80")
-    told = mgmt_from_network(asked, USED[source], interface="br-n1x")
+    told = mgmt_from_network(asked, USED[source], "br-n1x")
     assert (told.bridge, told.mtu, told.ipv4_range, told.ipv6_range) == ("br-n1x", 1400, "10.201.0.128/25", "")
     assert (told.ipv4_gw, told.ipv6_gw) == ("10.201.0.254", "fd00:201::ff")
 
 
 def test_what_the_engine_has_wins_over_what_was_asked_for() -> None:
     asked = MgmtNet(bridge="br-lab", ipv4_subnet="10.1.0.0/24", ipv4_gw="10.1.0.1", ipv6_subnet="auto")
-    told = mgmt_from_network(asked, with_subnets("clab", "10.2.0.0/24"))
-    assert told == MgmtNet(bridge="br-0123456789ab", ipv4_subnet="10.2.0.0/24", ipv4_gw="10.2.0.1")
+    told = mgmt_from_network(asked, with_subnets("clab", "10.2.0.0/24"), "br-x")
+    assert told == MgmtNet(bridge="br-x", ipv4_subnet="10.2.0.0/24", ipv4_gw="10.2.0.1")
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,8 @@ def test_what_the_engine_has_wins_over_what_was_asked_for() -> None:
 )
 def test_a_gateway_that_docker_chose_and_does_not_tell_is_worked_out(subnet: str, ip_range: str, gateway: str) -> None:
     ipam = schema.IPAM(config=[schema.IPAMPool(subnet=subnet, ip_range=ip_range)])
-    assert mgmt_from_network(MgmtNet(ipv4_gw="10.9.0.77"), network(ipam=ipam)).ipv4_gw == gateway
-    assert not mgmt_from_network(MgmtNet(), network(ipam=ipam, driver="ipvlan")).ipv4_gw
+    assert mgmt_from_network(MgmtNet(ipv4_gw="10.9.0.77"), network(ipam=ipam), "").ipv4_gw == gateway
+    assert not mgmt_from_network(MgmtNet(), network(ipam=ipam, driver="ipvlan"), "").ipv4_gw
 
 
 @pytest.mark.parametrize(
@@ -77,12 +78,12 @@ def test_a_gateway_that_docker_chose_and_does_not_tell_is_worked_out(subnet: str
 )
 def test_an_ipv6_gateway_that_docker_chose_is_worked_out(subnet: str, ip_range: str, gateway: str) -> None:
     ipam = schema.IPAM(config=[schema.IPAMPool(subnet=subnet, ip_range=ip_range)])
-    assert mgmt_from_network(MgmtNet(), network(ipam=ipam)).ipv6_gw == gateway
+    assert mgmt_from_network(MgmtNet(), network(ipam=ipam), "").ipv6_gw == gateway
 
 
 def test_a_gateway_with_a_prefix_length_is_told_without() -> None:
     ipam = schema.IPAM(config=[schema.IPAMPool(subnet="fd00::/64", gateway="fd00::1/64")])
-    assert mgmt_from_network(MgmtNet(), network(ipam=ipam)).ipv6_gw == "fd00::1"
+    assert mgmt_from_network(MgmtNet(), network(ipam=ipam), "").ipv6_gw == "fd00::1"
 
 
 @pytest.mark.parametrize(
@@ -97,20 +98,20 @@ def test_a_gateway_with_a_prefix_length_is_told_without() -> None:
     ],
 )
 def test_the_bridge_is_known(changes: dict[str, object], bridge: str) -> None:
-    assert mgmt_from_network(MgmtNet(bridge="other"), network(**changes)).bridge == bridge
+    assert DockerNetworks().bridge(network(**changes)) == bridge
 
 
 @pytest.mark.parametrize("name", LISTS)
 def test_dockers_default_network_has_its_bridge_and_mtu(name: str) -> None:
     (default,) = (listed for listed in LISTS[name] if listed.name == "bridge")
-    told = mgmt_from_network(MgmtNet(network="bridge"), default)
+    told = mgmt_from_network(MgmtNet(network="bridge"), default, DockerNetworks().bridge(default))
     assert (told.bridge, told.mtu, told.ipv4_subnet) == ("docker0", 1500, "172.17.0.0/16")
     assert told.ipv4_gw == "172.17.0.1"
 
 
 @pytest.mark.parametrize("options", [None, {}, {"mtu": ""}, {"com.docker.network.driver.mtu": "big"}])
 def test_an_mtu_that_the_engine_does_not_tell_stays_as_asked_for(options: object) -> None:
-    assert mgmt_from_network(MgmtNet(mtu=1400), network(options=options)).mtu == 1400
+    assert mgmt_from_network(MgmtNet(mtu=1400), network(options=options), "").mtu == 1400
 
 
 def test_an_overlap_names_both_networks_and_both_subnets() -> None:

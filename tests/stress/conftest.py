@@ -1,5 +1,5 @@
 """The lab that every test on a real engine has."""
 
-from tests.runtime.lab import lab
+from tests.contract.lab import lab
 
 __all__ = ["lab"]

@@ -9,8 +9,8 @@ import pytest
 
 from clab_runtime.engine.client import EngineClient
 from tests.conftest import FIGURES, NoLeaks
+from tests.contract.lab import cancelled, on_asyncio
 from tests.engines import Engine
-from tests.runtime.lab import cancelled, on_asyncio
 
 pytestmark = pytest.mark.anyio
 

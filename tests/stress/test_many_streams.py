@@ -8,8 +8,8 @@ import pytest
 
 from clab_runtime import LogLine, RuntimeConfig, Stream
 from tests.conftest import FIGURES, NoLeaks, open_descriptors
+from tests.contract.lab import open_lab
 from tests.engines import Engine
-from tests.runtime.lab import open_lab
 
 pytestmark = pytest.mark.anyio
 

@@ -9,8 +9,8 @@ import pytest
 
 from clab_runtime import ContainerStatus
 from tests.conftest import FIGURES, NoLeaks
+from tests.contract.lab import open_lab, within
 from tests.engines import Engine
-from tests.runtime.lab import open_lab, within
 
 pytestmark = pytest.mark.anyio
 

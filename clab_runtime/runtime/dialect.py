@@ -1,0 +1,155 @@
+"""What an engine has of its own: the parts of a runtime that Docker and Podman do in different ways.
+
+EngineRuntime carries out ContainerRuntime once, for both, and asks a Dialect where they differ. There are two,
+in docker.py and in podman.py, which know nothing of each other.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from clab_runtime.engine import schema
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.credentials import RegistryCredentials
+from clab_runtime.engine.endpoint import EngineEndpoint
+from clab_runtime.engine.raw import RawStream
+from clab_runtime.engine.reference import ImageReference
+from clab_runtime.engine.version import EngineInfo
+from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
+from clab_runtime.runtime.faults import TransientFault
+from clab_runtime.stream import Stream
+
+Create = Callable[[EngineClient], Awaitable[str]]
+"""What creates a container, and returns its id."""
+
+
+class Networks(Protocol):
+    """Networks as an engine has them; all are told of in Docker's words."""
+
+    @property
+    def default(self) -> str:
+        """The name of the engine's own network."""
+        ...
+
+    def check(self, mgmt: MgmtNet, info: EngineInfo | None) -> None:
+        """Refuse a management network that is malformed, or that this engine can't have; without any request."""
+        ...
+
+    async def find(self, engine: EngineClient, name: str) -> schema.Network | None:
+        """Return the network of exactly that name, if there is one."""
+        ...
+
+    async def list(self, engine: EngineClient) -> Sequence[schema.Network]:
+        """List all networks, with their subnets."""
+        ...
+
+    async def create(self, engine: EngineClient, mgmt: MgmtNet, info: EngineInfo) -> str:
+        """Create the management network and return its id.
+
+        Raises ConflictError, ForbiddenError or EngineInternalError when its name or its subnet is taken.
+        """
+        ...
+
+    async def users(self, engine: EngineClient, network: schema.Network) -> Sequence[str]:
+        """Name the containers that keep a network from being removed."""
+        ...
+
+    async def remove(self, engine: EngineClient, network_id: str) -> None:
+        """Remove a network. Raises ConflictError or ForbiddenError while somebody is in it."""
+        ...
+
+    def bridge(self, network: schema.Network) -> str:
+        """Name the Linux bridge of a network; empty: it has none."""
+        ...
+
+
+class Dialect(Protocol):
+    """How one kind of engine is found, and does what the kinds do differently."""
+
+    @property
+    def name(self) -> str:
+        """The runtime's name, and what the engine is called in EngineInfo."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for a unary call when the configuration does not say."""
+        ...
+
+    @property
+    def networks(self) -> Networks:
+        """The engine's networks."""
+        ...
+
+    @property
+    def start_faults(self) -> tuple[TransientFault, ...]:
+        """Faults of a start that pass."""
+        ...
+
+    def resolve(self, endpoint: str | None) -> EngineEndpoint:
+        """Find the engine; None: where it usually is."""
+        ...
+
+    async def credentials(self, domain: str) -> RegistryCredentials | None:
+        """Find what to tell a registry; None for nothing. Raises CredentialsError."""
+        ...
+
+    def pull(
+        self, engine: EngineClient, reference: ImageReference, credentials: RegistryCredentials | None
+    ) -> Stream[schema.ProgressLine]:
+        """Pull an image and report how far that is."""
+        ...
+
+    def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
+        """Make ready to create a node's container; refuses what is malformed, or can't be had, without any request."""
+        ...
+
+    async def stop(self, engine: EngineClient, container: str, seconds: float) -> None:
+        """Stop a container, by force after so many seconds."""
+        ...
+
+    async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
+        """Stop a container by a signal, by force after so many seconds."""
+        ...
+
+    async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
+        """Remove a container by force, with its anonymous volumes, and return when it is gone."""
+        ...
+
+    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
+        """Look at a container whose health is awaited; where nobody runs its check, run it when it is due."""
+        ...
+
+    async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
+        """Hand data over to a running container's standard input."""
+        ...
+
+    async def refuse_hidden(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
+        """Refuse a path of a container where a file that is copied there would be seen by nobody."""
+        ...
+
+    def logs(  # noqa: PLR0913 - the endpoint's own
+        self,
+        engine: EngineClient,
+        container: str,
+        *,
+        follow: bool,
+        since: datetime | None,
+        until: datetime | None,
+        tail: int | None,
+        timestamps: bool,
+    ) -> Stream[LogLine]:
+        """Read a container's log; malformed times are refused at once."""
+        ...
+
+    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
+        """Prepare to read the engine's events from now on."""
+        ...
+
+    def event(self, event: schema.Event) -> ContainerEvent | None:
+        """Put an event into Docker's words; None for one that says nothing new."""
+        ...
+
+    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
+        """Tell what a container that drives this engine needs mounted."""
+        ...

@@ -1,0 +1,94 @@
+"""Mounts of a node on a real Docker: binds, volumes and file systems in memory."""
+
+from pathlib import Path
+
+import pytest
+
+from clab_runtime.engine import schema
+from tests.contract.lab import Lab
+from tests.contract.looking import all_up, facts, inside, inside_each, with_
+
+pytestmark = pytest.mark.anyio
+
+
+def options(mounts: str, path: str) -> set[str]:
+    """Find a mount in /proc/mounts, and return its options."""
+    (line,) = (line for line in mounts.splitlines() if line.split()[1] == path)
+    return set(line.split()[3].split(","))
+
+
+@pytest.mark.proves("binds")
+async def test_binds_are_there_and_written_to_where_that_is_allowed(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "given").write_text("from outside")
+    binds = [f"{tmp_path}:/a:ro", f"{tmp_path}:/b:rw,private", f"{tmp_path / 'given'}:/c/d", "/anonymous"]
+    node = with_(lab.node(), binds=binds)
+    await lab.start(node)
+    found = await facts(lab, node)
+    assert found["HostConfig"]["Binds"] == binds
+    mounts = {mount["Destination"]: mount for mount in found["Mounts"]}
+    assert {path: mount["RW"] for path, mount in mounts.items()} == {
+        "/a": False, "/b": True, "/c/d": True, "/anonymous": True
+    }  # fmt: skip
+    assert mounts["/b"]["Propagation"] == "private"
+    assert mounts["/anonymous"]["Type"] == "volume"
+    seen = await inside_each(
+        lab,
+        node,
+        {
+            "files": "cat /a/given /c/d",
+            "write": "echo inside > /b/made; touch /a/made 2>/dev/null || echo refused",
+            "mounts": "cat /proc/mounts",
+        },
+    )
+    assert seen["files"] == "from outside" * 2
+    assert seen["write"] == "refused"
+    assert (tmp_path / "made").read_text() == "inside\n"
+    assert "ro" in options(seen["mounts"], "/a")
+    assert {"rw"} <= options(seen["mounts"], "/b") & options(seen["mounts"], "/anonymous")
+
+
+@pytest.mark.proves("volumes")
+async def test_volumes_are_shared_read_only_and_filled_from_the_image_as_asked(lab: Lab) -> None:
+    shared, copied, empty = (f"{lab.name}-{name}" for name in ("shared", "copied", "empty"))
+    writer = with_(lab.node("writer"), volumes=[f"{shared}:/data:rw", "/anonymous", f"{copied}:/etc"])
+    reader = with_(lab.node("reader"), volumes=[f"{shared}:/data:ro", f"{empty}:/etc:nocopy"])
+    await all_up(lab, writer, reader)
+    made = {mount["Destination"]: mount["Type"] for mount in (await facts(lab, writer))["Mounts"]}
+    assert made == dict.fromkeys(("/data", "/anonymous", "/etc"), "volume")
+    assert (await facts(lab, reader))["HostConfig"]["Binds"] == [f"{shared}:/data:ro", f"{empty}:/etc:nocopy"]
+    await inside(lab, writer, "echo hello > /data/file && test -f /etc/passwd")
+    seen = await inside_each(
+        lab,
+        reader,
+        {
+            "read": "cat /data/file",
+            "write": "touch /data/other 2>/dev/null || echo refused",
+            "etc": "test -e /etc/passwd || echo empty",
+            "mounts": "cat /proc/mounts",
+        },
+    )
+    assert (seen["read"], seen["write"], seen["etc"]) == ("hello", "refused", "empty")
+    assert "ro" in options(seen["mounts"], "/data")
+
+
+@pytest.mark.proves("volumes")
+async def test_a_volume_that_is_there_is_used(lab: Lab) -> None:
+    name = f"{lab.name}-there"
+    await lab.client.volumes.create(schema.VolumeCreate(name=name))
+    node = with_(lab.node(), volumes=[f"{name}:/data"])
+    await lab.start(node)
+    (mount,) = (await facts(lab, node))["Mounts"]
+    assert (mount["Name"], mount["Destination"]) == (name, "/data")
+    assert (await lab.client.volumes.inspect(name)).mountpoint == mount["Source"]
+
+
+@pytest.mark.proves("tmpfs")
+async def test_file_systems_in_memory_have_their_size_and_options(lab: Lab) -> None:
+    node = with_(lab.node(), tmpfs={"/run": "size=1m,mode=0750,uid=7,exec", "/scratch": ""})
+    await lab.start(node)
+    assert (await facts(lab, node))["HostConfig"]["Tmpfs"] == node.tmpfs
+    seen = await inside_each(lab, node, {"mounts": "cat /proc/mounts", "size": "df -k /run | tail -n 1"})
+    assert {"size=1024k", "mode=750", "uid=7", "nosuid"} <= options(seen["mounts"], "/run")
+    assert "noexec" not in options(seen["mounts"], "/run")
+    assert "noexec" in options(seen["mounts"], "/scratch")
+    assert seen["size"].split()[1] == "1024"

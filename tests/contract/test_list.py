@@ -1,0 +1,173 @@
+"""Listing containers on a real Docker."""
+
+from collections.abc import Sequence
+
+import anyio
+import msgspec
+import pytest
+
+from clab_runtime import (
+    GenericContainer,
+    GenericFilter,
+    GenericMgmtIPs,
+    HealthcheckConfig,
+    InvalidValueError,
+    MgmtNet,
+    PortBinding,
+    with_mgmt_net,
+)
+from tests.contract.lab import Lab, until
+
+pytestmark = pytest.mark.anyio
+
+
+def names(containers: Sequence[GenericContainer]) -> set[str]:
+    return {container.names[0].rpartition("-")[2] for container in containers}
+
+
+@pytest.mark.proves("list_containers")
+async def test_labels_are_equal_or_not_or_exist(lab: Lab) -> None:
+    for short_name, more in {"a": {"x": "1"}, "b": {"x": "2"}, "c": {}, "d": {"x": ""}}.items():
+        await lab.runtime.create_container(lab.node(short_name, more_labels=more))
+    mine = GenericFilter("label", "containerlab", "=", lab.name)
+
+    async def found(*filters: GenericFilter) -> set[str]:
+        return names(await lab.runtime.list_containers([mine, *filters]))
+
+    assert await found() == {"a", "b", "c", "d"}
+    assert await found(GenericFilter("label", "x", "=", "1")) == {"a"}
+    assert await found(GenericFilter("label", "x", "!=", "1")) == {"b", "c", "d"}
+    assert await found(GenericFilter("label", "x", "exists")) == {"a", "b", "d"}
+    assert await found(GenericFilter("label", "x", "=", "")) == {"d"}
+    assert await found(GenericFilter("label", "x", "exists"), GenericFilter("label", "x", "!=", "2")) == {"a", "d"}
+    assert await found(GenericFilter("label", "nosuch", "=", "1")) == set()
+
+
+@pytest.mark.proves("list_containers")
+async def test_a_name_is_that_name_and_no_pattern(lab: Lab) -> None:
+    for short_name in ("r1", "r10", "rx1", "r.1"):
+        await lab.runtime.create_container(lab.node(short_name))
+    for short_name in ("r1", "r.1", "r10"):
+        wanted = GenericFilter("name", match=f"clab-{lab.name}-{short_name}")
+        assert names(await lab.runtime.list_containers([wanted])) == {short_name}
+    assert await lab.runtime.list_containers([GenericFilter("name", match=f"clab-{lab.name}-r.*")]) == []
+    assert await lab.runtime.list_containers([GenericFilter("name", match=f"clab-{lab.name}-r")]) == []
+
+
+@pytest.mark.proves("list_containers")
+async def test_a_value_with_every_odd_character_is_found(lab: Lab) -> None:
+    value = 'a=b "c" \\ ä & + %20 #'
+    await lab.runtime.create_container(lab.node(more_labels={"odd": value}))
+    assert len(await lab.runtime.list_containers([GenericFilter("label", "odd", "=", value)])) == 1
+
+
+@pytest.mark.proves("list_containers")
+async def test_containers_in_every_state_are_listed_with_the_process_of_those_that_have_one(lab: Lab) -> None:
+    await lab.runtime.create_container(lab.node("created"))
+    running = await lab.up("running")
+    paused = await lab.up("paused")
+    await lab.runtime.pause_container(paused)
+    await lab.up("exited", "true")
+    await lab.client.containers.wait(f"clab-{lab.name}-exited")
+    listed = await lab.runtime.list_containers([GenericFilter("label", "containerlab", "=", lab.name)])
+    found = {container.state: container for container in listed}
+    assert found.keys() == {"created", "running", "paused", "exited"}
+    for state, container in found.items():
+        assert container.names == (f"clab-{lab.name}-{state}",)
+        assert container.id.startswith(container.short_id)
+        assert len(container.short_id) == 12
+        assert container.runtime is lab.runtime
+        assert container.image == "busybox"
+    assert found["created"].pid == found["exited"].pid == 0
+    assert found["running"].pid == (await lab.client.containers.inspect(running)).state.pid > 0
+    assert found["paused"].pid > 0
+    assert found["exited"].status.startswith("Exited (0)")
+
+
+@pytest.mark.proves("list_containers")
+async def test_every_field_is_told(lab: Lab) -> None:
+    mgmt = MgmtNet(network=lab.name, ipv4_subnet="172.31.251.0/24", ipv6_subnet="fd00:251::/64", mtu=1500)
+    await lab.runtime.init(with_mgmt_net(mgmt))
+    await lab.runtime.create_net()
+    node = msgspec.structs.replace(
+        lab.node(network_mode=""),
+        binds=["/tmp:/a:ro", "/tmp:/b"],
+        volumes=["/data"],
+        tmpfs={"/mem": ""},
+        mgmt_ipv4_address="172.31.251.9",
+        mgmt_ipv6_address="fd00:251::9",
+        port_bindings={
+            "80/tcp": [PortBinding(host_ip="127.0.0.1", host_port="18080")],
+            "53/udp": [PortBinding(host_ip="::1", host_port="10053"), PortBinding(host_ip="", host_port="10054")],
+        },
+    )
+    await lab.start(node)
+    (container,) = await lab.runtime.list_containers([GenericFilter("name", match=node.long_name)])
+    inspect = await lab.client.containers.inspect(node.long_name)
+    assert (container.names, container.id, container.short_id) == ((node.long_name,), inspect.id, inspect.id[:12])
+    assert (container.image, container.state, container.pid) == ("busybox", "running", inspect.state.pid)
+    assert container.status.startswith("Up ")
+    assert container.labels == node.labels
+    assert container.network_name == lab.name
+    assert (container.ipv4, container.ipv6) == ("172.31.251.9/24", "fd00:251::9/64")
+    assert container.network_settings == GenericMgmtIPs(
+        ipv4_addr="172.31.251.9", ipv4_prefix_length=24, ipv4_gw="172.31.251.1",
+        ipv6_addr="fd00:251::9", ipv6_prefix_length=64, ipv6_gw="fd00:251::1",
+    )  # fmt: skip
+    mounts = {mount.destination: mount.source for mount in container.mounts}
+    assert mounts.keys() == {"/a", "/b", "/data"}, "Docker counts a tmpfs as none"
+    assert mounts["/a"] == mounts["/b"] == "/tmp"
+    ports = {(port.host_ip, port.host_port, port.container_port, port.protocol) for port in container.ports}
+    assert ports == {
+        ("127.0.0.1", 18080, 80, "tcp"),
+        ("::1", 10053, 53, "udp"),
+        ("0.0.0.0", 10054, 53, "udp"),
+        ("::", 10054, 53, "udp"),
+    }
+
+
+@pytest.mark.proves("list_containers")
+async def test_those_that_vanish_meanwhile_are_left_out(lab: Lab) -> None:
+    """Whoever lists while a lab comes and goes sees containers that are whole, and never an error."""
+    mine = GenericFilter("label", "containerlab", "=", lab.name)
+    looks = 0
+
+    async def churn(number: int) -> None:
+        for _ in range(3):
+            node = lab.node(f"r{number}")
+            await lab.start(node)
+            await lab.runtime.delete_container(node.long_name)
+
+    async def look(scope: anyio.CancelScope) -> None:
+        nonlocal looks
+        while not scope.cancel_called:
+            for container in await lab.runtime.list_containers([mine]):
+                assert container.names
+                assert container.labels["containerlab"] == lab.name
+            looks += 1
+
+    async with anyio.create_task_group() as lookers:
+        scope = anyio.CancelScope()
+        lookers.start_soon(look, scope)
+        async with anyio.create_task_group() as tasks:
+            for number in range(4):
+                tasks.start_soon(churn, number)
+        scope.cancel()
+    assert looks > 10
+
+
+@pytest.mark.proves("is_healthy")
+async def test_health_is_what_the_check_says(lab: Lab) -> None:
+    with pytest.raises(InvalidValueError, match="no health check"):
+        await lab.runtime.is_healthy(await lab.up("none"))
+    for short_name, command in {"well": "true", "ill": "false"}.items():
+        check = HealthcheckConfig(test=("CMD", command), interval=1, retries=1)
+        await lab.start(msgspec.structs.replace(lab.node(short_name), healthcheck=check))
+
+    async def both_checked() -> bool:
+        listed = await lab.runtime.list_containers([GenericFilter("label", "containerlab", "=", lab.name)])
+        return sum("healthy)" in container.status for container in listed) == 2
+
+    await until(both_checked)
+    assert await lab.runtime.is_healthy(f"clab-{lab.name}-well")
+    assert not await lab.runtime.is_healthy(f"clab-{lab.name}-ill")
