@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     env = commands.add_parser("env", help="print shell assignments for a running engine")
     env.add_argument("name", metavar="NAME_OR_DIRECTORY")
     inside = commands.add_parser("exec", help="run a command in the network namespace of a running engine")
-    inside.add_argument("--inside", action="store_true", help="in its root file system as well")
+    inside.add_argument("--inside", action="store_true", help="in its root file system as well, and as its user")
     inside.add_argument("name", metavar="NAME_OR_DIRECTORY")
     inside.add_argument("arguments", nargs=argparse.REMAINDER, metavar="CMD...")
     around = commands.add_parser("run", help="start an engine, run a command with DOCKER_HOST set, stop the engine")
@@ -72,7 +72,7 @@ def _status(_: argparse.Namespace) -> int:
 
 def _list(_: argparse.Namespace) -> int:
     for spec in ENGINES.values():
-        print(f"{spec.name:<14} Debian {spec.suite}")
+        print(f"{spec.name:<20} Debian {spec.suite}")
     return 0
 
 
@@ -84,7 +84,7 @@ def _env(options: argparse.Namespace) -> int:
 
 def _exec(options: argparse.Namespace) -> int:
     command = _without_dashes(options.arguments)
-    prefix = lifecycle.enter_command(_existing(options.name), inside=options.inside)
+    prefix = lifecycle.enter_command(_existing(options.name), inside=options.inside, as_user=options.inside)
     os.execvp(prefix[0], [*prefix, *command])
 
 
