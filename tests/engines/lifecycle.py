@@ -145,6 +145,7 @@ def _start_new(record: Record, place: Path) -> Engine:
 
 
 def _make_room(engine: Engine) -> None:
+    mounts.note_run_netns()
     for name in ("exec", "run", "tmp", "networks"):
         (engine.directory / name).mkdir()
     shared = daemons.netns_directory(engine.kind, engine.directory)
