@@ -35,8 +35,8 @@ ROOTLESS = "-rootless"
 NO_ENGINE = "ENGINES names none of the kind that this is about"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
-PREDEFINED = {"bridge", "host", "none", "podman"}
-"""Networks that an engine makes by itself, anew when it starts: Docker's, and the one of Podman by its two names."""
+PREDEFINED = {"docker": {"bridge", "host", "none"}, "podman": {"bridge", "podman"}}
+"""Networks that an engine makes by itself, anew when it starts; Podman's one has two names."""
 
 Left: TypeAlias = dict[str, set[str]]
 NoLeaks: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
@@ -255,7 +255,7 @@ def _contents(engine: Engine) -> Left:
     images = call_json(engine.socket, "GET", "/v1.41/images/json")
     return {
         "containers": {item["Id"] for item in containers},
-        "networks": {item["Id"] for item in networks if item["Name"] not in PREDEFINED},
+        "networks": {item["Id"] for item in networks if item["Name"] not in PREDEFINED[engine.kind]},
         "volumes": {item["Name"] for item in volumes or ()},
         "images": {tag for item in images for tag in item["RepoTags"] or [item["Id"]]},
     }

@@ -19,6 +19,7 @@ from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.event_filters import event_filters
 from clab_runtime.runtime.podman_networks import PodmanNetworks
+from clab_runtime.runtime.podman_rights import Rights, ask_for_rights
 from clab_runtime.runtime.podman_spec import container_request
 from clab_runtime.runtime.reading_logs import read_logs
 from clab_runtime.runtime.translate import event_from_wire
@@ -41,6 +42,14 @@ class PodmanDialect:
     networks = PodmanNetworks()
     start_faults = ()
 
+    def __init__(self) -> None:
+        """Begin with root's rights."""
+        self._rights = Rights()
+
+    async def learn(self, engine: EngineClient) -> None:
+        """Ask what podman may do; GET /libpod/info."""
+        self._rights = await ask_for_rights(engine)
+
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as podman does."""
         return resolve_podman(endpoint)
@@ -58,6 +67,7 @@ class PodmanDialect:
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
         """Write the request; POST /containers/create."""
         request = container_request(node, mgmt, info.api_version)
+        self._rights.check_node(node, info)
 
         async def create(engine: EngineClient) -> str:
             return (await engine.containers.create(node.long_name, request)).id
@@ -71,6 +81,11 @@ class PodmanDialect:
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
         await stopping.stop_with_signal(engine, container, signal, seconds)
+
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Pause; POST /containers/{id}/pause."""
+        self._rights.check_pause(await engine.info())
+        await engine.containers.pause(container)
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove; DELETE /containers/{id}."""

@@ -108,7 +108,15 @@ def enter_command(engine: Engine, *, inside: bool = False, as_user: bool = False
     namespaces = ["--net", *(["--mount", "--cgroup"] if inside else [])]
     account = [f"--setuid={user.UID}", f"--setgid={user.UID}"] if as_user and engine.rootless else []
     settings = [f"{name}={value}" for name, value in _variables(engine).items()] if as_user else []
-    return ["nsenter", f"--target={engine.keeper_pid}", *namespaces, *account, "--", *(["env"] if as_user else []), *settings]
+    return [
+        "nsenter",
+        f"--target={engine.keeper_pid}",
+        *namespaces,
+        *account,
+        "--",
+        *(["env"] if as_user else []),
+        *settings,
+    ]
 
 
 def _variables(engine: Engine) -> Mapping[str, str]:

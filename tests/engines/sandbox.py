@@ -5,8 +5,9 @@ runc's way there starts at the host's. So the root of the namespace itself is ch
 that is in a chroot: its namespace's real root is joined first (see linux.private_mount_namespace).
 
 Inside, the tree is an overlay on the cache with its changes in memory; /proc, /sys and /run are new. /dev is the
-host's (a rootless engine has one of its own, see devices.py), and so is every other top-level directory but those that hold programs and their state: a host path under /tmp,
-/home or /root means the same inside and outside. Of the host's /var and /run only the engine's own directory is there.
+host's (a rootless engine has one of its own, see devices.py), and so is every other top-level directory but those that
+hold programs and their state: a host path under /tmp, /home or /root means the same inside and outside. Of the host's
+/var and /run only the engine's own directory is there.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ from clab_runtime.engine.schema.images import (
     ProgressDetail,
     ProgressLine,
 )
+from clab_runtime.engine.schema.libpod_system import LibpodHost, LibpodInfo, LibpodSecurity
 from clab_runtime.engine.schema.networks import (
     IPAM,
     IPAMPool,
@@ -89,6 +90,9 @@ __all__ = [
     "ImageRootFS",
     "ImageSummary",
     "Info",
+    "LibpodHost",
+    "LibpodInfo",
+    "LibpodSecurity",
     "Mount",
     "Network",
     "NetworkConnect",
