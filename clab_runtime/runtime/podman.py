@@ -18,9 +18,11 @@ from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.event_filters import event_filters
+from clab_runtime.runtime.podman_create import create
+from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
 from clab_runtime.runtime.podman_rights import Rights, ask_for_rights
-from clab_runtime.runtime.podman_spec import container_request
+from clab_runtime.runtime.podman_spec import container_spec
 from clab_runtime.runtime.reading_logs import read_logs
 from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
@@ -65,14 +67,14 @@ class PodmanDialect:
         return engine.images.pull(reference.repository, reference.digest or reference.tag, credentials)
 
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
-        """Write the request; POST /containers/create."""
-        request = container_request(node, mgmt, info.api_version)
+        """Write the request; POST /libpod/containers/create."""
         self._rights.check_node(node, info)
+        spec, binds = self._rights.within(container_spec(node, mgmt, info)), bind_sources(node)
 
-        async def create(engine: EngineClient) -> str:
-            return (await engine.containers.create(node.long_name, request)).id
+        async def make(engine: EngineClient) -> str:
+            return await create(engine, spec, binds)
 
-        return create
+        return make
 
     async def stop(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Stop; POST /containers/{id}/stop."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.version import EngineInfo
@@ -37,6 +39,10 @@ class Rights:
         """Refuse a node that asks for more."""
         for feature in self._missing(node) if self.rootless else ():
             raise _unsupported(info, feature)
+
+    def within(self, spec: schema.ContainerSpec) -> schema.ContainerSpec:
+        """Ask for no limits that are higher than the user's own, whatever those are: Podman gives all of them."""
+        return msgspec.structs.replace(spec, r_limits=()) if self.rootless else spec
 
     def check_pause(self, info: EngineInfo) -> None:
         """Refuse to pause, which is done to a cgroup."""
