@@ -68,8 +68,8 @@ class PodmanDialect:
 
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
         """Write the request; POST /libpod/containers/create."""
-        self._rights.check_node(node, info)
         spec, binds = self._rights.within(container_spec(node, mgmt, info)), bind_sources(node)
+        self._rights.check_node(node, info)
 
         async def make(engine: EngineClient) -> str:
             return await create(engine, spec, binds)
