@@ -43,6 +43,9 @@ class DockerDialect:
     networks = DockerNetworks()
     start_faults = START_FAULTS
 
+    def check_engine(self, info: EngineInfo) -> None:
+        """Take every engine whose API is spoken: that was found out before."""
+
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as the docker CLI does."""
         return resolve_docker(endpoint)

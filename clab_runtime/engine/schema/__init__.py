@@ -45,6 +45,14 @@ from clab_runtime.engine.schema.images import (
     ProgressDetail,
     ProgressLine,
 )
+from clab_runtime.engine.schema.libpod_networks import (
+    LibpodLeaseRange,
+    LibpodNetwork,
+    LibpodNetworkCreate,
+    LibpodNetworkRemoval,
+    LibpodSubnet,
+)
+from clab_runtime.engine.schema.libpod_system import LibpodHost, LibpodInfo, LibpodSecurity, LibpodStore
 from clab_runtime.engine.schema.networks import (
     IPAM,
     IPAMPool,
@@ -89,6 +97,15 @@ __all__ = [
     "ImageRootFS",
     "ImageSummary",
     "Info",
+    "LibpodHost",
+    "LibpodInfo",
+    "LibpodLeaseRange",
+    "LibpodNetwork",
+    "LibpodNetworkCreate",
+    "LibpodNetworkRemoval",
+    "LibpodSecurity",
+    "LibpodStore",
+    "LibpodSubnet",
     "Mount",
     "Network",
     "NetworkConnect",
