@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.version import EngineInfo
-from clab_runtime.errors import EngineError, UnsupportedOperationError
+from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import NodeConfig
 from clab_runtime.runtime.mounts import devices
 from clab_runtime.runtime.ports import port_bindings
@@ -62,27 +62,14 @@ class Rights:
             yield f"portbindings to port {port} when rootless: its user may have those from {self.first_port}"
 
 
-async def ask_for_rights(engine: EngineClient) -> Rights:
-    """Ask an engine what it may do; GET /libpod/info. One whose proxy refuses to say is taken for root's."""
-    try:
-        host = (await engine.libpod.system.info()).host
-    except EngineError:
-        return Rights()
-    return _rights(host, _first_port() if engine.endpoint.scheme == "unix" else 0)
-
-
-def _rights(host: schema.LibpodHost, first_port: int) -> Rights:
-    """Read what the engine says of itself; the port counts where it is on this host."""
+def rights_of(host: schema.LibpodHost, endpoint: EngineEndpoint) -> Rights:
+    """Tell what an engine may do that says this of itself; which ports, where it is on this host."""
     if not host.security.rootless:
         return Rights()
+    first_port = int(_FIRST_PORT.read_text()) if endpoint.scheme == "unix" else 0
     has_cgroups = host.cgroup_version != "v1"
     controllers = frozenset(host.cgroup_controllers or ()) if has_cgroups else frozenset[str]()
     return Rights(rootless=True, has_cgroups=has_cgroups, controllers=controllers, first_port=first_port)
-
-
-def _first_port() -> int:
-    """Read from which port on everybody may listen."""
-    return int(_FIRST_PORT.read_text())
 
 
 def _host_ports(node: NodeConfig) -> Iterator[int]:

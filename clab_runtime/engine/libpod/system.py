@@ -15,5 +15,5 @@ class System:
         self._client = client
 
     async def info(self) -> schema.LibpodInfo:
-        """Return facts of the engine and its host; GET /libpod/info."""
+        """Tell where Podman keeps things, and in what way it runs; GET /libpod/info."""
         return await self._client.request("GET", "/libpod/info", schema.LibpodInfo)
