@@ -229,6 +229,7 @@ _CLASS_OF_CAUSE: dict[str, type[EngineError]] = {
     "command that was not found": InvalidArgumentError,
     "OCI permission denied": InvalidArgumentError,
     "already in use": ConflictError,
+    "already used": ConflictError,
     "already exists": ConflictError,
     "is being used": ConflictError,
     "container state improper": ConflictError,

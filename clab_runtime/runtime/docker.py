@@ -9,9 +9,10 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
-from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
+from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
+from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
@@ -41,6 +42,12 @@ class DockerDialect:
     timeout = 30.0
     networks = DockerNetworks()
     start_faults = START_FAULTS
+
+    def check_engine(self, info: EngineInfo) -> None:
+        """Take every engine whose API is spoken: that was found out before."""
+
+    async def learn(self, engine: EngineClient) -> None:
+        """Nothing: what docker can't do, it says itself."""
 
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as the docker CLI does."""
@@ -72,6 +79,10 @@ class DockerDialect:
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
         await stopping.stop_with_signal(engine, container, signal, seconds)
+
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Pause; POST /containers/{id}/pause."""
+        await engine.containers.pause(container)
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove; DELETE /containers/{id}."""

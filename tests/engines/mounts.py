@@ -26,6 +26,9 @@ _OURS_WITH_DIRECTORY = "clab-engines-directory"  # the mount point was made for 
 _BOUND = RUN_NETNS.with_name("clab-engines-netns")
 """A file that is there while /run/netns is bound to itself by us: a bind mount has no name of its own."""
 
+_ABSENT = RUN_NETNS.with_name("clab-engines-no-netns")
+"""A file that is there while the directory /run/netns, if it is there, has come with our engines."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -65,6 +68,13 @@ def unmount_below(directory: Path) -> None:
             linux.unmount(mount.target)
 
 
+def note_run_netns() -> None:
+    """Note it if there is no /run/netns: whoever makes it while our engines run, as runtimes do, makes it for us."""
+    with _run_netns_lock():
+        if not RUN_NETNS.exists():
+            _ABSENT.touch()
+
+
 @contextlib.contextmanager
 def run_netns_shared() -> Generator[None]:
     """Make the host's /run/netns a shared mount, as iproute2 and Podman do; it stays at least until the block ends."""
@@ -100,6 +110,10 @@ def release_run_netns(files: set[Path]) -> None:
                 RUN_NETNS.rmdir()
         if _BOUND.exists() and not cgroups.all_processes():
             _unbind_run_netns()
+        if _ABSENT.exists() and not cgroups.all_processes():
+            _ABSENT.unlink()
+            with contextlib.suppress(OSError):  # somebody else has put something there
+                RUN_NETNS.rmdir()
 
 
 def _unbind_run_netns() -> None:

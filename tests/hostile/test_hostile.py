@@ -26,11 +26,11 @@ FEWEST = 150
 
 
 @pytest.fixture
-def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker_engine: Engine) -> Iterator[Engine]:
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) -> Iterator[Engine]:
     """An engine that is found as users find theirs, by a process whose temporary files are counted."""
-    monkeypatch.setenv("DOCKER_HOST", docker_engine.endpoint)
+    monkeypatch.setenv(engine.variable, engine.endpoint)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    yield docker_engine
+    yield engine
     assert not list(tmp_path.iterdir()), "temporary files are left"
 
 
