@@ -32,6 +32,7 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
 from clab_runtime.runtime.podman import PodmanRuntime
+from clab_runtime.runtime.podman_removal import remove as remove_on_podman
 from clab_runtime.runtime.removal import remove
 from tests.engines import Engine
 from tests.engines.specs import Kind
@@ -152,7 +153,8 @@ class Lab:
 
     async def _remove(self, container: str) -> None:
         with suppress(NotFoundError):
-            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
+            remove_it = remove if self.engine.kind == "docker" else remove_on_podman
+            await remove_it(self.client, container, LIMIT)  # the engine itself may be removing it
 
 
 @asynccontextmanager
@@ -173,9 +175,9 @@ async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name:
                     await lab.runtime.aclose()
 
 
-def runtime_for(engine: Engine) -> ContainerRuntime:
-    """Make the runtime of an engine's kind, not initialised."""
-    return _RUNTIMES[engine.kind](engine.endpoint)
+def runtime_for(engine: Engine, endpoint: str = "") -> ContainerRuntime:
+    """Make the runtime of an engine's kind, not initialised; `endpoint` is another way to it."""
+    return _RUNTIMES[engine.kind](endpoint or engine.endpoint)
 
 
 @pytest.fixture

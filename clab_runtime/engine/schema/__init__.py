@@ -31,6 +31,7 @@ from clab_runtime.engine.schema.containers import (
     HealthCheckResult,
     Mount,
     NetworkSettings,
+    PathStat,
     Port,
     SummaryNetworkSettings,
 )
@@ -135,6 +136,7 @@ __all__ = [
     "NetworkDisconnect",
     "NetworkSettings",
     "NetworkingConfig",
+    "PathStat",
     "PerNetwork",
     "Port",
     "PortBinding",
