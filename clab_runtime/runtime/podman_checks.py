@@ -1,7 +1,7 @@
 """Running the health checks of containers whose health is awaited, where nobody else does.
 
-Podman leaves that to timers of systemd; without it, checks are never run. Which it is shows in the log of the checks: an
-entry that is not of ours is somebody else's, who is then left alone while he keeps to the interval.
+Podman leaves that to timers of systemd; without it, checks are never run. Which it is shows in the log of the checks:
+an entry that is not of ours is somebody else's, who is then left alone while he keeps to the interval.
 """
 
 from dataclasses import dataclass

@@ -44,7 +44,7 @@ Stop = Callable[[schema.ContainerInspect], Awaitable[None]]
 """What stops a container by force and for good, whatever its state."""
 
 
-async def stop_with_signal(
+async def stop_with_signal(  # noqa: PLR0913 - what the engines do in ways of their own comes in one call
     engine: EngineClient, container: str, signal: str, seconds: float, stop: Stop, *, thaw: bool
 ) -> None:
     """Send a signal, and kill the container unless it has ended within so many seconds.
