@@ -41,7 +41,7 @@ def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     if place is None:
         return {}
     asked = schema.PerNetwork(
-        static_ips=[address for address in (place.ipv4, place.ipv6) if address],
+        static_ips=tuple(address for address in (place.ipv4, place.ipv6) if address),
         static_mac=place.mac,
         interface_name=place.interface,
         aliases=place.aliases,
@@ -49,12 +49,10 @@ def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     return {network.network_mode: asked}
 
 
-def port_mappings(node: NodeConfig, info: EngineInfo) -> list[schema.PortMapping]:
+def port_mappings(node: NodeConfig, info: EngineInfo) -> tuple[schema.PortMapping, ...]:
     """Say for each port of the container where it is published."""
-    mappings: list[schema.PortMapping] = []
-    for key, places in ports.port_bindings(node.port_bindings).items():
-        mappings += _of_port(key, places, info)
-    return mappings
+    published = ports.port_bindings(node.port_bindings)
+    return tuple(mapping for key, places in published.items() for mapping in _of_port(key, places, info))
 
 
 def exposed_ports(node: NodeConfig, info: EngineInfo) -> Mapping[int, str]:

@@ -54,9 +54,7 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
         Difference(_PODMAN, "Podman shows an empty health where there is no check", _NO_HEALTH),
     ),
     "health output as read back": (
-        Difference(
-            "podman-4.*", "Podman 4 keeps the lines that a health check writes without their ends", "/bin/sh was here"
-        ),
+        Difference("podman-4.*", "Podman 4 keeps a health check's lines without their ends", "/bin/sh was here"),
     ),
     "health timers": (Difference(_PODMAN, "without systemd Podman checks health only when it is asked to"),),
     "hidden paths as read back": (
