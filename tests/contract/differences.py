@@ -27,7 +27,37 @@ class Difference:
     """What is to be expected there, if the test can't say so by itself."""
 
 
-DIFFERENCES: dict[str, tuple[Difference, ...]] = {}
+DIFFERENCES: dict[str, tuple[Difference, ...]] = {
+    "bridge-comes-with-containers": (
+        Difference(
+            "podman-.*",
+            "netavark makes a network's bridge when its first container starts, and removes it with the last: the host "
+            "is set up by start_container",
+        ),
+    ),
+    "created-container-keeps-network": (
+        Difference("podman-.*", "Podman keeps a network for a container that was created and has never run"),
+    ),
+    "default-bridge": (
+        Difference("podman-.*", "the default network is called podman; `bridge` is taken for it", "podman0"),
+    ),
+    "driver-option-unknown": (
+        Difference("podman-.*", "Podman drops options of a network that it does not know, so they are refused"),
+    ),
+    "existing-bridge-with-addresses": (
+        Difference(
+            r"podman-(4\..|5\.4).*",
+            "Podman before 5.5 makes no network of a subnet that is on the host already, be it on the network's bridge",
+        ),
+    ),
+    "external-access-false": (
+        Difference("podman-.*", "netavark keeps nobody out of a network, so external-access false is refused"),
+    ),
+    "interface-prefix": (
+        Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
+    ),
+    "usual-bridge": (Difference("podman-.*", "Podman calls bridges podman1, podman2, ...", r"podman[0-9]+"),),
+}
 """By the name of what a test is about, in the order of the alphabet."""
 
 

@@ -173,9 +173,9 @@ async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name:
                     await lab.runtime.aclose()
 
 
-def runtime_for(engine: Engine) -> ContainerRuntime:
-    """Make the runtime of an engine's kind, not initialised."""
-    return _RUNTIMES[engine.kind](engine.endpoint)
+def runtime_for(engine: Engine, endpoint: str = "") -> ContainerRuntime:
+    """Make the runtime of an engine's kind, not initialised; by another way to the engine, if one is given."""
+    return _RUNTIMES[engine.kind](endpoint or engine.endpoint)
 
 
 @pytest.fixture
