@@ -64,8 +64,8 @@ def differs(engine: Engine, record_property: Callable[[str, Any], None]) -> Diff
     def ask(name: str) -> Difference | None:
         found = difference(engine, name)
         if found is not None:
-            for name, reason in found.notes().items():
-                record_property(name, reason)
+            for place, reason in found.notes().items():
+                record_property(place, reason)
         return found
 
     return ask
