@@ -222,7 +222,8 @@ async def client(engine: Engine) -> AsyncGenerator[EngineClient]:
 def _lent(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Lend the engine that the test is to run on, and have its report say which one that is."""
     engine = engines.get(request.param)
-    request.node.user_properties.append((ENGINE, f"{engine.kind.capitalize()} {engine.version}"))
+    heading = f"{engine.kind.capitalize()} {engine.version}{' (rootless)' if engine.rootless else ''}"
+    request.node.user_properties.append((ENGINE, heading))
     yield from _left_as_found(engine)
 
 

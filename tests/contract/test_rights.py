@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from clab_runtime import ConflictError, EngineInternalError, PortBinding, UnsupportedOperationError
+from tests.contract.differences import LIMITS, PAUSE
 from tests.contract.lab import Lab, open_lab
 from tests.contract.looking import Record, inside_each, with_
 from tests.engines import Engine
@@ -28,7 +29,7 @@ BEYOND: Mapping[str, Mapping[str, object]] = {
 async def test_a_rootless_engine_refuses_what_its_user_may_not_before_a_request(
     lab: Lab, record_property: Record
 ) -> None:
-    record_property("cannot", "limits take cgroups of version 2, of which systemd gives the user some")
+    record_property("cannot", LIMITS)
     for word, fields in BEYOND.items():
         requests: list[str] = []
         with (
@@ -44,7 +45,7 @@ async def test_a_rootless_engine_refuses_what_its_user_may_not_before_a_request(
 @pytest.mark.rootless
 @pytest.mark.proves("pause_container", "unpause_container")
 async def test_a_rootless_engine_refuses_to_pause_and_the_node_runs_on(lab: Lab, record_property: Record) -> None:
-    record_property("cannot", "pausing takes cgroups of version 2")
+    record_property("cannot", PAUSE)
     name = await lab.up()
     requests: list[str] = []
     with noting(requests.append), pytest.raises(UnsupportedOperationError, match="pausing when rootless"):
