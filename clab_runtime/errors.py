@@ -227,6 +227,7 @@ _CLASS_OF_CAUSE: dict[str, type[EngineError]] = {
     "network not found": NotFoundError,
     "invalid argument": InvalidArgumentError,
     "already in use": ConflictError,
+    "already used": ConflictError,
     "already exists": ConflictError,
     "is being used": ConflictError,
     "container state improper": ConflictError,

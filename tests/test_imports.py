@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "engine.pace",
         "engine.processes",
         "engine.reference",
+        "engine.resolution",
         "engine.schema",
         "engine.ssh",
         "engine.target",

@@ -15,7 +15,7 @@ import msgspec
 from clab_runtime.engine.containers import Containers
 from clab_runtime.engine.credentials import HEADER, RegistryCredentials, SecretHeaders
 from clab_runtime.engine.duplex import Duplex
-from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
+from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.execs import Execs
 from clab_runtime.engine.images import Images
 from clab_runtime.engine.lazy import EngineURL
@@ -23,6 +23,7 @@ from clab_runtime.engine.libpod import Libpod
 from clab_runtime.engine.networks import Networks
 from clab_runtime.engine.raw import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
+from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.system import System
 from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport

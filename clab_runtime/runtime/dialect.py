@@ -15,6 +15,7 @@ from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.version import EngineInfo
+from clab_runtime.host.netlink import IPInterface
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
 from clab_runtime.stream import Stream
@@ -31,6 +32,15 @@ class Networks(Protocol):
         """The name of the engine's own network."""
         ...
 
+    @property
+    def makes_bridge_late(self) -> bool:
+        """Whether a network's bridge comes with its first container, and goes with the last."""
+        ...
+
+    def own_name(self, name: str) -> str:
+        """Tell the engine's own name for the network that somebody asks for by another."""
+        ...
+
     def check(self, mgmt: MgmtNet, info: EngineInfo | None) -> None:
         """Refuse a management network that is malformed, or that this engine can't have; without any request."""
         ...
@@ -43,10 +53,14 @@ class Networks(Protocol):
         """List all networks, with their subnets."""
         ...
 
+    def on_existing_bridge(self, mgmt: MgmtNet, addresses: Sequence[IPInterface], info: EngineInfo) -> MgmtNet:
+        """Fit a network to the addresses of a bridge that is there before it, without any request."""
+        ...
+
     async def create(self, engine: EngineClient, mgmt: MgmtNet, info: EngineInfo) -> str:
         """Create the management network and return its id.
 
-        Raises ConflictError, ForbiddenError or EngineInternalError when its name or its subnet is taken.
+        Raises ConflictError or ForbiddenError when its name or its subnet is taken.
         """
         ...
 
@@ -84,6 +98,10 @@ class Dialect(Protocol):
     @property
     def start_faults(self) -> tuple[TransientFault, ...]:
         """Faults of a start that pass."""
+        ...
+
+    def check_engine(self, info: EngineInfo) -> None:
+        """Refuse an engine that is too old."""
         ...
 
     def resolve(self, endpoint: str | None) -> EngineEndpoint:

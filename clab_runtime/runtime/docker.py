@@ -9,9 +9,10 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
-from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
+from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
+from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
@@ -41,6 +42,9 @@ class DockerDialect:
     timeout = 30.0
     networks = DockerNetworks()
     start_faults = START_FAULTS
+
+    def check_engine(self, info: EngineInfo) -> None:
+        """Take every engine whose API is spoken: that was found out before."""
 
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as the docker CLI does."""

@@ -9,10 +9,12 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
-from clab_runtime.engine.endpoint import EngineEndpoint, resolve_podman
+from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
-from clab_runtime.engine.version import EngineInfo
+from clab_runtime.engine.resolution import resolve_podman
+from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo
+from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
@@ -42,6 +44,12 @@ class PodmanDialect:
     timeout = 120.0
     networks = PodmanNetworks()
     start_faults = ()
+
+    def check_engine(self, info: EngineInfo) -> None:
+        """Refuse a Podman whose own API is not spoken."""
+        if info.libpod_version is None:
+            feature = f"libpod, Podman's own API, as the runtime 'podman' needs it: use Podman {LIBPOD_FLOOR} or newer"
+            raise UnsupportedOperationError(info.engine, info.version, feature)
 
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as podman does."""
@@ -113,8 +121,8 @@ class PodmanDialect:
         return event_from_wire(event)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
-        """Mount podman's containers directory and /run/netns; GET /info."""
-        return cooc.docker_mounts(await cooc.data_root(engine))
+        """Mount podman's containers directory and that of the namespaces; GET /libpod/info."""
+        return cooc.podman_mounts(await cooc.podman_store(engine))
 
 
 async def _now(engine: EngineClient) -> str:

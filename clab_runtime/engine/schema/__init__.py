@@ -60,6 +60,14 @@ from clab_runtime.engine.schema.libpod_containers import (
     SpecResources,
 )
 from clab_runtime.engine.schema.libpod_images import LibpodImage
+from clab_runtime.engine.schema.libpod_networks import (
+    LibpodLeaseRange,
+    LibpodNetwork,
+    LibpodNetworkCreate,
+    LibpodNetworkRemoval,
+    LibpodSubnet,
+)
+from clab_runtime.engine.schema.libpod_system import LibpodHost, LibpodInfo, LibpodSecurity, LibpodStore
 from clab_runtime.engine.schema.networks import (
     IPAM,
     IPAMPool,
@@ -105,8 +113,17 @@ __all__ = [
     "ImageRootFS",
     "ImageSummary",
     "Info",
+    "LibpodHost",
     "LibpodImage",
+    "LibpodInfo",
+    "LibpodLeaseRange",
+    "LibpodNetwork",
+    "LibpodNetworkCreate",
+    "LibpodNetworkRemoval",
     "LibpodRequest",
+    "LibpodSecurity",
+    "LibpodStore",
+    "LibpodSubnet",
     "Mount",
     "NamedVolume",
     "Namespace",

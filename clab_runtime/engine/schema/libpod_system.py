@@ -1,0 +1,30 @@
+"""What Podman says of itself, in its own words."""
+
+from msgspec import Struct, field
+
+
+class LibpodStore(Struct):
+    """Where Podman keeps images and containers."""
+
+    run_root: str = field(name="runRoot", default="")
+    """What lasts until the machine is started again, such as containers' hosts files."""
+    graph_driver_name: str = field(name="graphDriverName", default="")
+
+
+class LibpodSecurity(Struct):
+    """How Podman is kept apart."""
+
+    rootless: bool = False
+
+
+class LibpodHost(Struct):
+    """The machine, as Podman sees it."""
+
+    security: LibpodSecurity = field(default_factory=LibpodSecurity)
+
+
+class LibpodInfo(Struct):
+    """GET /libpod/info."""
+
+    host: LibpodHost = field(default_factory=LibpodHost)
+    store: LibpodStore = field(default_factory=LibpodStore)
