@@ -1,7 +1,6 @@
 """What a container that drives the engine from inside (container outside of container) needs mounted."""
 
 from collections.abc import Sequence
-
 from pathlib import Path
 
 from clab_runtime.engine import schema

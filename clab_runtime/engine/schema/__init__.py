@@ -29,6 +29,7 @@ from clab_runtime.engine.schema.containers import (
     EndpointSettings,
     Health,
     HealthCheckResult,
+    LogConfig,
     Mount,
     NetworkSettings,
     Port,
@@ -60,6 +61,7 @@ from clab_runtime.engine.schema.libpod_containers import (
     SpecResources,
 )
 from clab_runtime.engine.schema.libpod_images import LibpodImage
+from clab_runtime.engine.schema.libpod_lists import LibpodContainer
 from clab_runtime.engine.schema.libpod_networks import (
     LibpodLeaseRange,
     LibpodNetwork,
@@ -113,6 +115,7 @@ __all__ = [
     "ImageRootFS",
     "ImageSummary",
     "Info",
+    "LibpodContainer",
     "LibpodHost",
     "LibpodImage",
     "LibpodInfo",
@@ -124,6 +127,7 @@ __all__ = [
     "LibpodSecurity",
     "LibpodStore",
     "LibpodSubnet",
+    "LogConfig",
     "Mount",
     "NamedVolume",
     "Namespace",

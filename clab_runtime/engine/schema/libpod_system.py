@@ -21,6 +21,8 @@ class LibpodHost(Struct):
     """The machine, as Podman sees it."""
 
     security: LibpodSecurity = field(default_factory=LibpodSecurity)
+    event_logger: str = field(name="eventLogger", default="")
+    """Where events are kept: `journald`, `file`, or `none`."""
 
 
 class LibpodInfo(Struct):
