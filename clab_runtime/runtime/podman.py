@@ -32,6 +32,7 @@ from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.podman_create import create
 from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
+from clab_runtime.runtime.podman_rights import Rights, rights_of
 from clab_runtime.runtime.podman_spec import container_spec
 from clab_runtime.stream import Stream
 
@@ -52,11 +53,21 @@ class PodmanDialect:
     networks = PodmanNetworks()
     start_faults = ()
 
+    def __init__(self) -> None:
+        """Begin with what is usual."""
+        self._info = schema.LibpodInfo()
+        self._rights = Rights()
+
     def check_engine(self, info: EngineInfo) -> None:
         """Refuse a Podman whose own API is not spoken."""
         if info.libpod_version is None:
             feature = f"libpod, Podman's own API, as the runtime 'podman' needs it: use Podman {LIBPOD_FLOOR} or newer"
             raise UnsupportedOperationError(info.engine, info.version, feature)
+
+    async def learn(self, engine: EngineClient) -> None:
+        """Ask how podman runs, and so what it may do; GET /libpod/info."""
+        self._info = await cooc.podman_store(engine)
+        self._rights = rights_of(self._info.host, engine.endpoint)
 
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as podman does."""
@@ -78,7 +89,8 @@ class PodmanDialect:
 
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
         """Write the request; POST /libpod/containers/create."""
-        spec, binds = container_spec(node, mgmt, info), bind_sources(node)
+        spec, binds = self._rights.within(container_spec(node, mgmt, info)), bind_sources(node)
+        self._rights.check_node(node, info)
 
         async def make(engine: EngineClient) -> str:
             return await create(engine, spec, binds)
@@ -92,6 +104,11 @@ class PodmanDialect:
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
         await stopping.stop_with_signal(engine, container, signal, seconds)
+
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Pause; POST /containers/{id}/pause."""
+        self._rights.check_pause(await engine.info())
+        await engine.containers.pause(container)
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove; DELETE /containers/{id}."""
@@ -116,9 +133,9 @@ class PodmanDialect:
         return podman_logs.read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
     async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Listen from now on the engine's clock; GET /libpod/info, GET /events."""
+        """Listen from now on the engine's clock, unless there is nothing to hear; GET /events."""
         del options
-        return await podman_events.listen(engine)
+        return await podman_events.listen(engine, self._info.host.event_logger)
 
     def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
         """Choose by labels, and put Podman's words into Docker's."""
@@ -128,6 +145,6 @@ class PodmanDialect:
         """List twice; GET /containers/json, GET /libpod/containers/json."""
         return await podman_listing.list_containers(engine, selection)
 
-    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
-        """Mount podman's containers directory and that of the namespaces; GET /libpod/info."""
-        return cooc.podman_mounts(await cooc.podman_store(engine))
+    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:  # noqa: ARG002 - it has been asked by learn
+        """Mount podman's containers directory and that of the namespaces."""
+        return cooc.podman_mounts(self._info)

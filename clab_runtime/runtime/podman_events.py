@@ -35,10 +35,9 @@ _ENDS = frozenset({"die", "exec_die"})
 _NONE = "none"
 
 
-async def listen(engine: EngineClient) -> RawStream:
-    """Prepare to read the events of containers from now on; GET /libpod/info, GET /events."""
-    host = (await engine.libpod.system.info()).host
-    if host.event_logger == _NONE:
+async def listen(engine: EngineClient, event_logger: str) -> RawStream:
+    """Prepare to read the events of containers from now on, which Podman keeps with a logger; GET /events."""
+    if event_logger == _NONE:
         info = await engine.info()
         feature = "events: it logs none; set events_logger to journald or file in its containers.conf"
         raise UnsupportedOperationError(info.engine, info.version, feature)

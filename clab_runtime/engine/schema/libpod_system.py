@@ -1,5 +1,7 @@
 """What Podman says of itself, in its own words."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct, field
 
 
@@ -23,6 +25,10 @@ class LibpodHost(Struct):
     security: LibpodSecurity = field(default_factory=LibpodSecurity)
     event_logger: str = field(name="eventLogger", default="")
     """Where events are kept: `journald`, `file`, or `none`."""
+    cgroup_version: str = field(name="cgroupVersion", default="")
+    """`v1` or `v2`."""
+    cgroup_controllers: Sequence[str] | None = field(name="cgroupControllers", default=None)
+    """What a rootless Podman has been given."""
 
 
 class LibpodInfo(Struct):
