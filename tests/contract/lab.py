@@ -98,15 +98,16 @@ class Lab:
         await self.start(node)
         return node.long_name
 
-    async def plain(self, script: str, name: str = "") -> str:
+    async def plain(self, script: str, name: str = "", *, log_driver: str = "") -> str:
         """Run a shell script in a container that the runtime itself never makes: without a TTY, by any name."""
         name = name or labels.container_name(self.name, "plain")
+        log_config = schema.LogDriver(type=log_driver) if log_driver else None
         request = schema.ContainerCreate(
             image=IMAGE,
             open_stdin=True,
             cmd=("sh", "-c", script),
             labels={labels.CONTAINERLAB: self.name},
-            host_config=schema.HostConfig(network_mode="none"),
+            host_config=schema.HostConfig(network_mode="none", log_config=log_config),
         )
         await self.client.containers.create(name, request)
         await self.client.containers.start(name)

@@ -13,6 +13,7 @@ from clab_runtime.engine.schema.container_create import (
     EndpointIPAMConfig,
     HealthConfig,
     HostConfig,
+    LogDriver,
     NetworkingConfig,
     PortBinding,
     RestartPolicy,
@@ -29,6 +30,7 @@ from clab_runtime.engine.schema.containers import (
     EndpointSettings,
     Health,
     HealthCheckResult,
+    LogConfig,
     Mount,
     NetworkSettings,
     Port,
@@ -60,6 +62,7 @@ from clab_runtime.engine.schema.libpod_containers import (
     SpecResources,
 )
 from clab_runtime.engine.schema.libpod_images import LibpodImage
+from clab_runtime.engine.schema.libpod_lists import LibpodContainer
 from clab_runtime.engine.schema.libpod_networks import (
     LibpodLeaseRange,
     LibpodNetwork,
@@ -113,6 +116,7 @@ __all__ = [
     "ImageRootFS",
     "ImageSummary",
     "Info",
+    "LibpodContainer",
     "LibpodHost",
     "LibpodImage",
     "LibpodInfo",
@@ -124,6 +128,8 @@ __all__ = [
     "LibpodSecurity",
     "LibpodStore",
     "LibpodSubnet",
+    "LogConfig",
+    "LogDriver",
     "Mount",
     "NamedVolume",
     "Namespace",
