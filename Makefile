@@ -3,12 +3,17 @@
 
 PYTHON ?= python3
 ARGS ?=
-ENGINE ?= docker-20.10
+WORKERS ?= 4
+ENGINE ?= docker
+# What a kind alone stands for where a private engine is wanted.
+SERIES_docker := docker-20.10
+SERIES_podman := podman-4.3
 ifeq ($(CI),true)
 ENGINES ?= docker-20.10 docker-26.1 podman-4.3 podman-5.4
 else
 ENGINES ?= docker-20.10 podman-4.3
 endif
+SERIES := $(or $(SERIES_$(ENGINE)),$(ENGINE))
 
 READY := .venv/ready
 BENCH := build/bench
@@ -20,28 +25,30 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo     deploy an example lab, on your Docker if it answers, else on a private one (ARGS=... for the example)"
+	@echo "make demo     deploy an example lab on ENGINE='$(ENGINE)': docker, podman (yours if it answers, else a private one),"
+	@echo "              or a series such as podman-5.4, always a private one (ARGS=... for the example)"
 	@echo "make test     run the tests on ENGINES='$(ENGINES)' (ARGS=... for pytest)"
-	@echo "make hostile  try malformed and hostile input on a private ENGINE='$(ENGINE)'"
+	@echo "make hostile  try malformed and hostile input on a private ENGINE='$(SERIES)'"
 	@echo "make check    lint, format and types, without changing anything"
 	@echo "make bench    measure against other clients"
 	@echo "make format   format the code"
 	@echo "make clean    remove what the above made, engines included"
 
 demo: $(READY)
-	@.venv/bin/python -m tests.engines run --unless-reachable docker-20.10 -- .venv/bin/python examples/deploy_lab.py $(ARGS)
+	@.venv/bin/python -m tests.engines run $(ENGINE) -- .venv/bin/python examples/deploy_lab.py \
+		--runtime $(firstword $(subst -, ,$(ENGINE))) $(ARGS)
 
 test: $(READY)
 	@export CLAB_ENGINES_DIR="$(TEST_ENGINES)" ENGINES="$(ENGINES)"; status=0; \
 	.venv/bin/coverage erase; \
-	.venv/bin/coverage run -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile) || status=$$?; \
+	.venv/bin/coverage run -m pytest $(or $(ARGS),--numprocesses=$(WORKERS) --dist=loadfile) || status=$$?; \
 	.venv/bin/python -m tests.engines down --all || status=1; \
 	.venv/bin/coverage combine --quiet || status=1; \
 	[ $$status = 0 ] || exit $$status; \
 	[ -n "$(ARGS)" ] || .venv/bin/coverage report --include='clab_runtime/engine/*' --fail-under=95
 
 hostile:
-	@$(MAKE) --no-print-directory test ENGINES="$(ENGINE)" ARGS="--quiet tests/hostile $(ARGS)"
+	@$(MAKE) --no-print-directory test ENGINES="$(SERIES)" ARGS="--quiet tests/hostile $(ARGS)"
 
 check: $(READY)
 	.venv/bin/ruff check .

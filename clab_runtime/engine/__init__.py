@@ -11,10 +11,11 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
 from clab_runtime.engine.duplex import Duplex
-from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles, resolve_docker, resolve_podman
+from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles
 from clab_runtime.engine.framing import FrameDecoder, JSONDecoder, LineSplitter
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
+from clab_runtime.engine.resolution import resolve_docker, resolve_podman
 from clab_runtime.engine.transport import EngineTransport
 from clab_runtime.engine.version import APIVersion, EngineInfo
 

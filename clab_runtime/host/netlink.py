@@ -27,13 +27,12 @@ class Bridge(msgspec.Struct, frozen=True):
     """Its addresses with their prefix lengths, in the kernel's order."""
 
 
-def is_visible(interface: str) -> bool:
-    """Tell whether an interface is in this process's network namespace."""
+def index_of(interface: str) -> int:
+    """Return an interface's number, 0 when there is none of that name in this process's network namespace."""
     try:
-        socket.if_nametoindex(interface)
+        return socket.if_nametoindex(interface)
     except (OSError, ValueError):  # ValueError: a NUL in the name
-        return False
-    return True
+        return 0
 
 
 async def read_bridge(name: str) -> Bridge | None:

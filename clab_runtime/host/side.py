@@ -5,6 +5,8 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
+
 from clab_runtime.host import firewall, netlink, netns, sysctls
 from clab_runtime.host.chain import CHAIN
 from clab_runtime.host.netlink import IPInterface
@@ -23,6 +25,8 @@ class HostSide:
         self._warned: set[str] = set()
         self._rp_filters: dict[Path, str] = {}
         self._masks: dict[str, int] = {}
+        self._opened: dict[str, int] = {}
+        self._opening = anyio.Lock()
 
     # ------------------------------------------------------------ a lab's bridge
 
@@ -30,19 +34,44 @@ class HostSide:
         """Tell the addresses of a bridge that is there already."""
         found: netlink.Bridge | None = None
         with self._attempt("the addresses of an existing bridge are not used as gateways"):
-            if netlink.is_visible(bridge):
+            if self.sees(bridge):
                 found = await netlink.read_bridge(bridge)
         return found.addresses if found else ()
 
+    def sees(self, bridge: str) -> bool:
+        """Tell whether a bridge is there, in this process's network namespace."""
+        return netlink.index_of(bridge) != 0
+
+    def has_opened(self, bridge: str) -> bool:
+        """Tell whether the host is set up for the bridge that is there now by that name, or can't be."""
+        return bridge in self._opened and self._opened[bridge] == netlink.index_of(bridge)
+
     async def open_bridge(self, bridge: str, *, accept: bool) -> None:
         """Switch the reverse path filter off, let LLDP through, and accept what goes in and out of the bridge."""
-        if not netlink.is_visible(bridge):
+        async with self._opening:
+            await self._open(bridge, accept=accept)
+
+    async def open_new_bridge(self, bridge: str, *, accept: bool) -> None:
+        """Do the same, unless it has been done: many containers may each have been the one that brought the bridge."""
+        async with self._opening:
+            if not self.has_opened(bridge):
+                await self._open(bridge, accept=accept)
+
+    async def _open(self, bridge: str, *, accept: bool) -> None:
+        """Set the host up if it can be, and note at the end for which bridge: 0 stands for one that is not seen."""
+        index = netlink.index_of(bridge)
+        if index:
+            await self._set_up(bridge, accept=accept)
+        else:
             self.warn(
                 "the host is left as it is",
                 f"bridge {bridge} is not in this process's network namespace; rp_filter, LLDP forwarding and the "
                 "accept rules are up to whoever runs the engine",
             )
-            return
+        self._opened[bridge] = index
+
+    async def _set_up(self, bridge: str, *, accept: bool) -> None:
+        """Do what the rights allow."""
         with self._attempt("rp_filter stays on"):
             sysctls.relax(self._rp_filters)
         with self._attempt("LLDP forwarding stays off"):
@@ -53,6 +82,7 @@ class HostSide:
 
     async def close_bridge(self, bridge: str) -> None:
         """Remove the accept rules, and give a bridge that has survived its network its own mask back."""
+        self._opened.pop(bridge, None)
         with self._attempt(f"accept rules in {CHAIN} may be left"):
             await self._forget(bridge)
         with self._attempt("LLDP forwarding stays on"):
@@ -78,7 +108,7 @@ class HostSide:
     async def _restore_mask(self, bridge: str) -> None:
         """Set the mask back, if it was set here and is as it was set."""
         mask = self._masks.pop(bridge, None)
-        if mask is not None and netlink.is_visible(bridge):
+        if mask is not None and self.sees(bridge):
             found = await netlink.read_bridge(bridge)
             if found and found.group_fwd_mask == mask | LLDP_MASK:
                 await netlink.set_group_fwd_mask(bridge, mask)

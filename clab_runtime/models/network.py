@@ -12,7 +12,7 @@ class MgmtNet(WordedModel, frozen=True, kw_only=True, omit_defaults=True, rename
     deprecated_words: ClassVar[Mapping[str, str]] = {"ipv4_subnet": "ipv4-subnet", "ipv6_subnet": "ipv6-subnet"}
 
     network: str = "clab"
-    """The network's name on the engine."""
+    """The network's name on the engine; `bridge` is the engine's default network, which is never deleted."""
     bridge: str = ""
     """The Linux bridge's name; empty: the engine's choice."""
     ipv4_subnet: str = ""

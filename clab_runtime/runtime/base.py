@@ -92,8 +92,10 @@ class ContainerRuntime(ABC):
     def get_cooc_bind_mounts(self) -> Sequence[Bind]:
         """Return what a container that drives this engine needs mounted, besides the socket.
 
-        On Docker its containers directory and /run/netns. `init` asks where the engine keeps its data, since this is
-        no coroutine; before it, and where a proxy refuses GET /info, that is taken to be /var/lib/docker.
+        On Docker its containers directory and /run/netns. On Podman its containers' directory below the run root, where
+        their hosts files are, and /run/netns, where their namespaces are; a user's Podman has those beside its run
+        root. `init` asks where the engine keeps its data, since this is no coroutine; where a proxy refuses that, it is
+        taken to be in the usual place, /var/lib/docker or /run/containers/storage.
         """
 
     # ------------------------------------------------------------ network and images
@@ -108,6 +110,11 @@ class ContainerRuntime(ABC):
         If the bridge is in this process's network namespace: switches rp_filter off for `all` and `default`, lets the
         bridge pass on LLDP (group_fwd_mask 16384), and accepts what goes in and out of it in the chain DOCKER-USER,
         unless `external_access` is False. What the process has no right to do is a warning.
+
+        On Podman the bridge comes with the network's first container, and goes with the last: `start_container` sets
+        the host up, for each bridge that comes. Netavark itself keeps nobody out; the chain is there if Docker runs
+        beside it. So `external_access` False is an UnsupportedOperationError, as are `driver_opts` that Podman would
+        drop. The network `bridge` is the engine's default one, which Podman calls `podman`, and so does `mgmt`.
         """
 
     @abstractmethod

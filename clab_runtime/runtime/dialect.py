@@ -5,7 +5,6 @@ in docker.py and in podman.py, which know nothing of each other.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from clab_runtime.engine import schema
@@ -15,8 +14,11 @@ from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.version import EngineInfo
+from clab_runtime.host.netlink import IPInterface
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
+from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.stream import Stream
 
 Create = Callable[[EngineClient], Awaitable[str]]
@@ -31,6 +33,15 @@ class Networks(Protocol):
         """The name of the engine's own network."""
         ...
 
+    @property
+    def makes_bridge_late(self) -> bool:
+        """Whether a network's bridge comes with its first container, and goes with the last."""
+        ...
+
+    def own_name(self, name: str) -> str:
+        """Tell the engine's own name for the network that somebody asks for by another."""
+        ...
+
     def check(self, mgmt: MgmtNet, info: EngineInfo | None) -> None:
         """Refuse a management network that is malformed, or that this engine can't have; without any request."""
         ...
@@ -43,10 +54,14 @@ class Networks(Protocol):
         """List all networks, with their subnets."""
         ...
 
+    def on_existing_bridge(self, mgmt: MgmtNet, addresses: Sequence[IPInterface], info: EngineInfo) -> MgmtNet:
+        """Fit a network to the addresses of a bridge that is there before it, without any request."""
+        ...
+
     async def create(self, engine: EngineClient, mgmt: MgmtNet, info: EngineInfo) -> str:
         """Create the management network and return its id.
 
-        Raises ConflictError, ForbiddenError or EngineInternalError when its name or its subnet is taken.
+        Raises ConflictError or ForbiddenError when its name or its subnet is taken.
         """
         ...
 
@@ -86,12 +101,24 @@ class Dialect(Protocol):
         """Faults of a start that pass."""
         ...
 
+    def check_engine(self, info: EngineInfo) -> None:
+        """Refuse an engine that is too old."""
+        ...
+
+    async def learn(self, engine: EngineClient) -> None:
+        """Learn once, before all else, what depends on how this engine is run."""
+        ...
+
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine; None: where it usually is."""
         ...
 
-    async def credentials(self, domain: str) -> RegistryCredentials | None:
-        """Find what to tell a registry; None for nothing. Raises CredentialsError."""
+    def name_of(self, image: str, reference: ImageReference) -> str:
+        """Tell by which name the engine has an image, if it has it, that somebody calls `image`."""
+        ...
+
+    async def credentials(self, reference: ImageReference) -> RegistryCredentials | None:
+        """Find what to tell the registry of an image; None for nothing. Raises CredentialsError."""
         ...
 
     def pull(
@@ -112,6 +139,10 @@ class Dialect(Protocol):
         """Stop a container by a signal, by force after so many seconds."""
         ...
 
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Hold a container's processes."""
+        ...
+
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove a container by force, with its anonymous volumes, and return when it is gone."""
         ...
@@ -128,26 +159,22 @@ class Dialect(Protocol):
         """Refuse a path of a container where a file that is copied there would be seen by nobody."""
         ...
 
-    def logs(  # noqa: PLR0913 - the endpoint's own
-        self,
-        engine: EngineClient,
-        container: str,
-        *,
-        follow: bool,
-        since: datetime | None,
-        until: datetime | None,
-        tail: int | None,
-        timestamps: bool,
+    def logs(
+        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
     ) -> Stream[LogLine]:
-        """Read a container's log; malformed times are refused at once."""
+        """Read a part of a container's log."""
         ...
 
     async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
         """Prepare to read the engine's events from now on."""
         ...
 
-    def event(self, event: schema.Event) -> ContainerEvent | None:
-        """Put an event into Docker's words; None for one that says nothing new."""
+    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Return what puts one stream's events into Docker's words; it makes None of one that says nothing new."""
+        ...
+
+    async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
+        """List the containers that are wanted, in every state; one that vanishes meanwhile is left out."""
         ...
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:

@@ -1,26 +1,27 @@
 """DockerRuntime: containerlab's runtime interface on Docker, over the Engine API."""
 
 import math
-import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
-from clab_runtime.engine.endpoint import EngineEndpoint, resolve_docker
+from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
+from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
-from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
+from clab_runtime.runtime import cooc, copying, docker_listing, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.engine_runtime import EngineRuntime
-from clab_runtime.runtime.event_filters import event_filters
+from clab_runtime.runtime.event_filters import engine_time, event_filters
 from clab_runtime.runtime.faults import START_FAULTS
+from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.reading_logs import read_logs
 from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
@@ -42,13 +43,24 @@ class DockerDialect:
     networks = DockerNetworks()
     start_faults = START_FAULTS
 
+    def check_engine(self, info: EngineInfo) -> None:
+        """Take every engine whose API is spoken: that was found out before."""
+
+    async def learn(self, engine: EngineClient) -> None:
+        """Nothing: what docker can't do, it says itself."""
+
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as the docker CLI does."""
         return resolve_docker(endpoint)
 
-    async def credentials(self, domain: str) -> RegistryCredentials | None:
+    def name_of(self, image: str, reference: ImageReference) -> str:
+        """Tell the whole name, which short ones stand for."""
+        del image
+        return str(reference)
+
+    async def credentials(self, reference: ImageReference) -> RegistryCredentials | None:
         """Find what the docker CLI would send."""
-        return await docker_credentials(domain)
+        return await docker_credentials(reference.domain)
 
     def pull(
         self, engine: EngineClient, reference: ImageReference, credentials: RegistryCredentials | None
@@ -73,6 +85,10 @@ class DockerDialect:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
         await stopping.stop_with_signal(engine, container, signal, seconds)
 
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Pause; POST /containers/{id}/pause."""
+        await engine.containers.pause(container)
+
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove; DELETE /containers/{id}."""
         await removal.remove(engine, container, seconds)
@@ -89,36 +105,25 @@ class DockerDialect:
         """Refuse what dockerd would write below a file system in memory, and call done."""
         await copying.refuse_hidden(engine, inspect, path)
 
-    def logs(  # noqa: PLR0913 - the endpoint's own
-        self,
-        engine: EngineClient,
-        container: str,
-        *,
-        follow: bool,
-        since: datetime | None,
-        until: datetime | None,
-        tail: int | None,
-        timestamps: bool,
+    def logs(
+        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
     ) -> Stream[LogLine]:
         """Read a log; GET /containers/{id}/logs."""
-        return read_logs(engine, container, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps)
+        return read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
     async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
         """Listen from now on the engine's clock: dockerd answers before it listens; GET /events."""
-        return engine.system.events(filters=event_filters(options), since=await _now(engine))
+        return engine.system.events(filters=event_filters(options), since=await engine_time(engine))
 
-    def event(self, event: schema.Event) -> ContainerEvent | None:
-        """Take dockerd's words."""
-        return event_from_wire(event)
+    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Take dockerd's words, and its choice."""
+        del options
+        return event_from_wire
+
+    async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
+        """List, and look at those that have a process; GET /containers/json, GET /containers/{id}/json."""
+        return await docker_listing.list_containers(engine, selection)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
         """Mount dockerd's containers directory and /run/netns; GET /info."""
         return cooc.docker_mounts(await cooc.data_root(engine))
-
-
-async def _now(engine: EngineClient) -> str:
-    """Tell the time on the engine's clock, which over a unix socket is ours."""
-    if engine.endpoint.scheme == "unix":
-        return f"{time.time():.9f}"
-    moment = datetime.fromisoformat((await engine.system.info()).system_time)
-    return f"{moment.timestamp():.9f}"

@@ -1,17 +1,21 @@
 """The management network as Docker is asked to create it."""
 
 import re
-from typing import Final
 
 from clab_runtime.engine import schema
 from clab_runtime.models import MgmtNet, labels
 from clab_runtime.runtime.attachment import check_network_name
-from clab_runtime.runtime.network_spec import bridge_name, driver_options, mtu, pools
+from clab_runtime.runtime.network_spec import (
+    BRIDGE_NAME,
+    GATEWAY_MODES,
+    MTU,
+    OPEN_GATEWAY,
+    bridge_name,
+    driver_options,
+    mtu,
+    pools,
+)
 
-BRIDGE_NAME: Final = "com.docker.network.bridge.name"
-MTU: Final = "com.docker.network.driver.mtu"
-_GATEWAY_MODES = ("com.docker.network.bridge.gateway_mode_ipv4", "com.docker.network.bridge.gateway_mode_ipv6")
-_OPEN_GATEWAY = "nat-unprotected"
 _OPEN_GATEWAY_SINCE = 28
 _MAJOR = re.compile(r"([0-9]+)\.")
 
@@ -38,7 +42,7 @@ def _options(mgmt: MgmtNet, engine_version: str) -> dict[str, str]:
     if mgmt.bridge:
         options[BRIDGE_NAME] = bridge_name(mgmt)
     if _isolates_ports(engine_version):
-        options |= dict.fromkeys(_GATEWAY_MODES, _OPEN_GATEWAY)
+        options |= dict.fromkeys(GATEWAY_MODES, OPEN_GATEWAY)
     return options | driver_options(mgmt)
 
 

@@ -9,8 +9,11 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.version import APIVersion, EngineInfo
 from clab_runtime.errors import ConflictError, ForbiddenError, InvalidArgumentError, NotFoundError
+from clab_runtime.host.netlink import IPInterface
 from clab_runtime.models import MgmtNet
-from clab_runtime.runtime.docker_network_spec import BRIDGE_NAME, network_request
+from clab_runtime.runtime.docker_network_spec import network_request
+from clab_runtime.runtime.existing_bridge import with_gateways
+from clab_runtime.runtime.network_spec import BRIDGE_NAME
 
 LISTING_TIME = 0.1
 """Seconds from the date of a network to its being listed, at the most."""
@@ -27,6 +30,11 @@ class DockerNetworks:
     """Make, find and remove networks of dockerd."""
 
     default = "bridge"
+    makes_bridge_late = False
+
+    def own_name(self, name: str) -> str:
+        """Take the name as it is."""
+        return name
 
     def check(self, mgmt: MgmtNet, info: EngineInfo | None) -> None:
         """Write the request, which refuses what is malformed."""
@@ -46,6 +54,11 @@ class DockerNetworks:
     async def list(self, engine: EngineClient) -> Sequence[schema.Network]:
         """List all networks; GET /networks."""
         return await engine.networks.list()
+
+    def on_existing_bridge(self, mgmt: MgmtNet, addresses: Sequence[IPInterface], info: EngineInfo) -> MgmtNet:
+        """Let the bridge's addresses be the gateways."""
+        del info
+        return with_gateways(mgmt, addresses)
 
     async def create(self, engine: EngineClient, mgmt: MgmtNet, info: EngineInfo) -> str:
         """Create the management network, once; POST /networks/create."""

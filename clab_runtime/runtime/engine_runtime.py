@@ -48,7 +48,8 @@ from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
 from clab_runtime.runtime.listing import list_all
-from clab_runtime.runtime.mgmt_host import close_on_host, open_on_host
+from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.pulling import Pulls
@@ -74,6 +75,7 @@ class EngineRuntime(ContainerRuntime):
         self._mgmt = MgmtNet()
         self._client: EngineClient | None = None
         self._host = HostSide()
+        self._mgmt_host = MgmtHost(dialect.networks, self._host)
         self._cooc_mounts: Sequence[Bind] = ()
         self._pulls = Pulls(dialect)
         self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
@@ -104,7 +106,7 @@ class EngineRuntime(ContainerRuntime):
 
     def with_mgmt_net(self, mgmt: MgmtNet) -> None:
         check_instance("mgmt", mgmt, MgmtNet)
-        self._mgmt = mgmt
+        self._mgmt = msgspec.structs.replace(mgmt, network=self._dialect.networks.own_name(mgmt.network))
 
     def with_keep_mgmt_net(self) -> None:
         self._config = msgspec.structs.replace(self._config, keep_mgmt_net=True)
@@ -143,6 +145,8 @@ class EngineRuntime(ContainerRuntime):
             raise UnsupportedOperationError(
                 info.engine, info.version, f"the runtime {self.name!r}: use open_runtime({info.engine!r})"
             )
+        self._dialect.check_engine(info)
+        await self._dialect.learn(engine)
         networks = self._dialect.networks
         self._cooc_mounts = await self._dialect.cooc_mounts(engine)  # for get_cooc_bind_mounts, which is no coroutine
         if not self._mgmt.mtu:
@@ -175,12 +179,12 @@ class EngineRuntime(ContainerRuntime):
         networks = self._dialect.networks
         network = await mgmt.create_or_find(self._engine, networks, self._host, self._mgmt, info)
         self._mgmt = mgmt_from_network(self._mgmt, network, networks.bridge(network))
-        await open_on_host(self._engine, self._host, self._mgmt)
+        await self._mgmt_host.open(self._engine, self._mgmt)
 
     async def delete_net(self) -> None:
         networks = self._dialect.networks
         if not self._config.keep_mgmt_net and await mgmt.delete(self._engine, networks, self._mgmt.network):
-            await close_on_host(self._engine, self._host, self._mgmt)
+            await self._mgmt_host.close(self._engine, self._mgmt)
 
     async def pull_image(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> None:
         async with self.stream_pull(image, policy) as progress:
@@ -209,6 +213,7 @@ class EngineRuntime(ContainerRuntime):
         engine = self._engine
         long_name = node.config.long_name and settings.container_name(node.config.long_name)
         await ride_out(self._dialect.start_faults, self._faults, lambda: engine.containers.start(container))
+        await self._mgmt_host.open_after_start(engine, self._mgmt, node.config, container)
         await link_namespace(engine, self._host, container, long_name)
         return EngineStartedContainer(engine, container, self._dialect)
 
@@ -219,7 +224,7 @@ class EngineRuntime(ContainerRuntime):
             await self._dialect.stop_with_signal(self._engine, container, signal, self._timeout)
 
     async def pause_container(self, container: str) -> None:
-        await self._engine.containers.pause(container)
+        await self._dialect.pause(self._engine, container)
 
     async def unpause_container(self, container: str) -> None:
         await self._engine.containers.unpause(container)
@@ -235,7 +240,7 @@ class EngineRuntime(ContainerRuntime):
     # ------------------------------------------------------------ looking at containers
 
     async def list_containers(self, filters: Sequence[GenericFilter] = ()) -> Sequence[GenericContainer]:
-        found = await list_all(self._engine, filters, self._mgmt.network)
+        found = await list_all(self._engine, self._dialect, filters, self._mgmt.network)
         return [container.with_runtime(self) for container in found]
 
     async def get_container_status(self, container: str) -> ContainerStatus:
@@ -288,9 +293,8 @@ class EngineRuntime(ContainerRuntime):
         arguments.check_flag("follow", follow)
         arguments.check_flag("timestamps", timestamps)
         arguments.check_lines(tail)
-        return self._dialect.logs(
-            self._engine, container, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps
-        )
+        window = LogWindow(since=since, until=until, tail=tail)
+        return self._dialect.logs(self._engine, container, window, follow=follow, timestamps=timestamps)
 
     def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
         return self._pulls.stream(self._engine, image, PullPolicy(policy))
@@ -299,4 +303,4 @@ class EngineRuntime(ContainerRuntime):
         options = EventStreamOptions() if options is None else options
         check_instance("options", options, EventStreamOptions)
         engine = self._engine
-        return Stream(EventSource(lambda: self._dialect.listen(engine, options), self._dialect.event))
+        return Stream(EventSource(lambda: self._dialect.listen(engine, options), self._dialect.event_reader(options)))

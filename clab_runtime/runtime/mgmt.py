@@ -20,7 +20,6 @@ from clab_runtime.host.side import HostSide
 from clab_runtime.models import MgmtNet, labels
 from clab_runtime.runtime.addresses import AUTO
 from clab_runtime.runtime.dialect import Networks
-from clab_runtime.runtime.existing_bridge import with_gateways
 from clab_runtime.runtime.network_reply import find_overlap, network_mtu
 from clab_runtime.runtime.network_spec import random_ula
 from clab_runtime.runtime.shielding import complete_or_undo
@@ -49,7 +48,7 @@ async def create_or_find(
     if network := await networks.find(engine, mgmt.network):
         return network
     if mgmt.bridge:
-        mgmt = with_gateways(mgmt, await host.addresses(mgmt.bridge))
+        mgmt = networks.on_existing_bridge(mgmt, await host.addresses(mgmt.bridge), info)
     if mgmt.ipv6_subnet == AUTO:
         mgmt = msgspec.structs.replace(mgmt, ipv6_subnet=str(random_ula()))
     return await _create(engine, networks, mgmt, info)

@@ -9,12 +9,10 @@ import msgspec
 from clab_runtime.engine import schema
 from clab_runtime.errors import SubnetOverlapError
 from clab_runtime.models import MgmtNet
-from clab_runtime.runtime.addresses import AUTO, IPNetwork, contains
-from clab_runtime.runtime.network_spec import IPWords, ip_words
+from clab_runtime.runtime.addresses import AUTO, IPNetwork
+from clab_runtime.runtime.network_spec import MTU, IPWords, ip_words
 
 _BRIDGE_DRIVER = "bridge"
-_MTU_WORDS = ("com.docker.network.driver.mtu", "mtu")
-"""Docker's word, and how Podman shows it."""
 
 
 class _Pool(NamedTuple):
@@ -28,9 +26,9 @@ class _Pool(NamedTuple):
 def mgmt_from_network(mgmt: MgmtNet, network: schema.Network, bridge: str) -> MgmtNet:
     """Tell the management network as the engine has it, on a bridge if it has one."""
     changes: dict[str, str] = {}
-    for version, asked in ip_words(mgmt).items():
+    for version in ip_words(mgmt):
         pool = next((pool for pool in _pools(network) if pool.subnet.version == version), None)
-        changes |= _pool_words(version, asked, pool, is_bridge=network.driver == _BRIDGE_DRIVER)
+        changes |= _pool_words(version, pool, is_bridge=network.driver == _BRIDGE_DRIVER)
     return msgspec.structs.replace(mgmt, bridge=bridge, mtu=network_mtu(network) or mgmt.mtu, **changes)
 
 
@@ -62,13 +60,12 @@ def _parsed(text: str) -> IPNetwork | None:
         return None
 
 
-def _pool_words(version: int, asked: IPWords, pool: _Pool | None, *, is_bridge: bool) -> dict[str, str]:
+def _pool_words(version: int, pool: _Pool | None, *, is_bridge: bool) -> dict[str, str]:
     """Write one version of IP in MgmtNet's words; empty where the network has none of it."""
     told = IPWords("", "", "")
     if pool:
         gateway = pool.gateway or (_chosen_gateway(pool) if is_bridge else "")
-        # Podman tells no range of any network.
-        told = IPWords(str(pool.subnet), gateway, pool.ip_range or _if_inside(asked.ip_range, pool.subnet))
+        told = IPWords(str(pool.subnet), gateway, pool.ip_range)
     return {f"ipv{version}_subnet": told.subnet, f"ipv{version}_gw": told.gateway, f"ipv{version}_range": told.ip_range}
 
 
@@ -80,14 +77,7 @@ def _chosen_gateway(pool: _Pool) -> str:
     return str(first + 1 if is_reserved else first)
 
 
-def _if_inside(text: str, subnet: IPNetwork) -> str:
-    """Keep what was asked for, if it can be true of the subnet that there is."""
-    part = _parsed(text)
-    return text if part and contains(subnet, part) else ""
-
-
 def network_mtu(network: schema.Network) -> int:
-    """Tell the network's MTU in bytes, written in either engine's word; 0: it is not set."""
-    options = network.options or {}
-    texts = [options[word] for word in _MTU_WORDS if options.get(word, "").isdecimal()]
-    return int(texts[0]) if texts else 0
+    """Tell the network's MTU in bytes; 0: it is not set."""
+    text = (network.options or {}).get(MTU, "")
+    return int(text) if text.isdecimal() else 0

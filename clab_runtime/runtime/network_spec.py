@@ -1,14 +1,23 @@
-"""The management network as it is asked for: checked, in the words of no engine."""
+"""The management network as it is asked for: checked; and Docker's words for what a network's driver can do."""
 
 import secrets
 from collections.abc import Mapping
 from ipaddress import IPv6Network
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from clab_runtime.engine import schema
 from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import MgmtNet
 from clab_runtime.runtime.addresses import AUTO, IPAddress, IPNetwork, check_interface, contains, parse_ip, parse_subnet
+
+BRIDGE_NAME: Final = "com.docker.network.bridge.name"
+MTU: Final = "com.docker.network.driver.mtu"
+GATEWAY_MODES: Final = (
+    "com.docker.network.bridge.gateway_mode_ipv4",
+    "com.docker.network.bridge.gateway_mode_ipv6",
+)
+OPEN_GATEWAY: Final = "nat-unprotected"
+"""The gateway mode in which a network is open to whom the host lets through."""
 
 _MTUS = range(68, 65536)
 _GLOBAL_ID_BITS = 40

@@ -1,29 +1,39 @@
 """PodmanRuntime: containerlab's runtime interface on Podman."""
 
 import math
-import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
-from clab_runtime.engine.endpoint import EngineEndpoint, resolve_podman
+from clab_runtime.engine.endpoint import EngineEndpoint
+from clab_runtime.engine.podman_auth import podman_credentials
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
-from clab_runtime.engine.version import EngineInfo
+from clab_runtime.engine.resolution import resolve_podman
+from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo
+from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
-from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
+from clab_runtime.runtime import (
+    cooc,
+    copying,
+    podman_events,
+    podman_listing,
+    podman_logs,
+    podman_pull,
+    removal,
+    stdin,
+    stopping,
+)
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
-from clab_runtime.runtime.event_filters import event_filters
+from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.podman_create import create
 from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
+from clab_runtime.runtime.podman_rights import Rights, rights_of
 from clab_runtime.runtime.podman_spec import container_spec
-from clab_runtime.runtime.reading_logs import read_logs
-from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
 
 
@@ -43,23 +53,44 @@ class PodmanDialect:
     networks = PodmanNetworks()
     start_faults = ()
 
+    def __init__(self) -> None:
+        """Begin with what is usual."""
+        self._info = schema.LibpodInfo()
+        self._rights = Rights()
+
+    def check_engine(self, info: EngineInfo) -> None:
+        """Refuse a Podman whose own API is not spoken."""
+        if info.libpod_version is None:
+            feature = f"libpod, Podman's own API, as the runtime 'podman' needs it: use Podman {LIBPOD_FLOOR} or newer"
+            raise UnsupportedOperationError(info.engine, info.version, feature)
+
+    async def learn(self, engine: EngineClient) -> None:
+        """Ask how podman runs, and so what it may do; GET /libpod/info."""
+        self._info = await cooc.podman_store(engine)
+        self._rights = rights_of(self._info.host, engine.endpoint)
+
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as podman does."""
         return resolve_podman(endpoint)
 
-    async def credentials(self, domain: str) -> RegistryCredentials | None:
-        """Find what the docker CLI would send."""
-        return await docker_credentials(domain)
+    def name_of(self, image: str, reference: ImageReference) -> str:
+        """Leave a name without a registry to Podman, which has its own idea of what it is short for."""
+        return str(reference) if image.startswith(f"{reference.domain}/") else image
+
+    async def credentials(self, reference: ImageReference) -> RegistryCredentials | None:
+        """Find what podman would send."""
+        return await podman_credentials(reference)
 
     def pull(
         self, engine: EngineClient, reference: ImageReference, credentials: RegistryCredentials | None
     ) -> Stream[schema.ProgressLine]:
         """Pull; POST /images/create."""
-        return engine.images.pull(reference.repository, reference.digest or reference.tag, credentials)
+        return podman_pull.pull(engine, reference, credentials)
 
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
         """Write the request; POST /libpod/containers/create."""
-        spec, binds = container_spec(node, mgmt, info), bind_sources(node)
+        spec, binds = self._rights.within(container_spec(node, mgmt, info)), bind_sources(node)
+        self._rights.check_node(node, info)
 
         async def make(engine: EngineClient) -> str:
             return await create(engine, spec, binds)
@@ -73,6 +104,11 @@ class PodmanDialect:
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
         await stopping.stop_with_signal(engine, container, signal, seconds)
+
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Pause; POST /containers/{id}/pause."""
+        self._rights.check_pause(await engine.info())
+        await engine.containers.pause(container)
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove; DELETE /containers/{id}."""
@@ -90,36 +126,25 @@ class PodmanDialect:
         """Refuse what podman would write below a file system in memory, and call done."""
         await copying.refuse_hidden(engine, inspect, path)
 
-    def logs(  # noqa: PLR0913 - the endpoint's own
-        self,
-        engine: EngineClient,
-        container: str,
-        *,
-        follow: bool,
-        since: datetime | None,
-        until: datetime | None,
-        tail: int | None,
-        timestamps: bool,
+    def logs(
+        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
     ) -> Stream[LogLine]:
-        """Read a log; GET /containers/{id}/logs."""
-        return read_logs(engine, container, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps)
+        """Read a log; GET /containers/{id}/json, GET /containers/{id}/logs."""
+        return podman_logs.read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
     async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Listen from now on the engine's clock: podman answers before it listens; GET /events."""
-        return engine.system.events(filters=event_filters(options), since=await _now(engine))
+        """Listen from now on the engine's clock, unless there is nothing to hear; GET /events."""
+        del options
+        return await podman_events.listen(engine, self._info.host.event_logger)
 
-    def event(self, event: schema.Event) -> ContainerEvent | None:
-        """Take podman's words."""
-        return event_from_wire(event)
+    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Choose by labels, and put Podman's words into Docker's."""
+        return podman_events.PodmanEvents(options)
 
-    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
-        """Mount podman's containers directory and /run/netns; GET /info."""
-        return cooc.docker_mounts(await cooc.data_root(engine))
+    async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
+        """List twice; GET /containers/json, GET /libpod/containers/json."""
+        return await podman_listing.list_containers(engine, selection)
 
-
-async def _now(engine: EngineClient) -> str:
-    """Tell the time on the engine's clock, which over a unix socket is ours."""
-    if engine.endpoint.scheme == "unix":
-        return f"{time.time():.9f}"
-    moment = datetime.fromisoformat((await engine.system.info()).system_time)
-    return f"{moment.timestamp():.9f}"
+    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:  # noqa: ARG002 - it has been asked by learn
+        """Mount podman's containers directory and that of the namespaces."""
+        return cooc.podman_mounts(self._info)

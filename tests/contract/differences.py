@@ -1,18 +1,18 @@
 """Where engines really differ: what a test of the contract expects of which engine instead, and why.
 
 A test asks by the name of what it is about, `difference(engine, "...")`, and gets the Difference that counts for the
-engine, or None where it does as all do. The reason becomes a footnote in the README's table.
+engine, or None where it does as all do. The reason becomes a footnote in the README's table, once however often.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.engines import Engine
-from tests.matrix import NOTE
+from tests.matrix import NOTE, note_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,54 @@ class Difference:
     """Why, in a sentence for the README."""
     value: object = None
     """What is to be expected there, if the test can't say so by itself."""
+    rows: tuple[str, ...] | None = None
+    """Of which rows of the README's table the reason says something to a user; None: of all that the test proves."""
+
+    def notes(self) -> Mapping[str, str]:
+        """Return the properties by which a test has the reason said."""
+        names = [NOTE] if self.rows is None else [note_of(row) for row in self.rows]
+        return dict.fromkeys(names, self.reason)
 
 
+LIMITS = "a rootless Podman limits nothing where cgroups are those of version 1, as on the tests' machine"
+PAUSE = "a rootless Podman pauses nothing where cgroups are those of version 1, as on the tests' machine"
+
+DIFFERENCES: dict[str, tuple[Difference, ...]] = {
+    "bridge-comes-with-containers": (
+        Difference(
+            "podman-.*",
+            "netavark makes a network's bridge when its first container starts, and removes it with the last: the host "
+            "is set up by start_container",
+        ),
+    ),
+    "created-container-keeps-network": (
+        Difference("podman-.*", "Podman keeps a network for a container that was created and has never run"),
+    ),
+    "default-bridge": (
+        Difference("podman-.*", "the default network is called podman; `bridge` is taken for it", "podman0"),
+    ),
+    "driver-option-unknown": (
+        Difference("podman-.*", "Podman drops options of a network that it does not know, so they are refused"),
+    ),
+    "existing-bridge-with-addresses": (
+        Difference(
+            r"podman-(4\..|5\.4).*",
+            "Podman before 5.5 makes no network of a subnet that is on the host already, be it on the network's bridge",
+        ),
+    ),
+    "external-access-false": (
+        Difference("podman-.*", "netavark keeps nobody out of a network, so external-access false is refused"),
+    ),
+    "hostile create_net driver_opts": (
+        Difference("podman-.*", "Podman would not read these options, so they are looked at before it", "before"),
+    ),
+    "hostile pause_container": (Difference(".*-rootless", PAUSE, "before"),),
+    "hostile start_container cpuset": (Difference(".*-rootless", LIMITS, "before"),),
+    "hostile start_container memory": (Difference(".*-rootless", LIMITS, "before"),),
+    "interface-prefix": (
+        Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
+    ),
+    "usual-bridge": (Difference("podman-.*", "Podman calls bridges podman1, podman2, ...", r"podman[0-9]+"),),
 _PODMAN = "podman-.*"
 _NO_HEALTH = {"Status": "", "FailingStreak": 0, "Log": None}
 _SOME_SHOWN = "Podman does not show all of its security options, whose effect is seen inside"
@@ -114,7 +160,8 @@ def differs(engine: Engine, record_property: Callable[[str, Any], None]) -> Diff
     def ask(name: str) -> Difference | None:
         found = difference(engine, name)
         if found is not None:
-            record_property(NOTE, found.reason)
+            for place, reason in found.notes().items():
+                record_property(place, reason)
         return found
 
     return ask

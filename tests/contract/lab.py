@@ -98,15 +98,16 @@ class Lab:
         await self.start(node)
         return node.long_name
 
-    async def plain(self, script: str, name: str = "") -> str:
+    async def plain(self, script: str, name: str = "", *, log_driver: str = "") -> str:
         """Run a shell script in a container that the runtime itself never makes: without a TTY, by any name."""
         name = name or labels.container_name(self.name, "plain")
+        log_config = schema.LogDriver(type=log_driver) if log_driver else None
         request = schema.ContainerCreate(
             image=IMAGE,
             open_stdin=True,
             cmd=("sh", "-c", script),
             labels={labels.CONTAINERLAB: self.name},
-            host_config=schema.HostConfig(network_mode="none"),
+            host_config=schema.HostConfig(network_mode="none", log_config=log_config),
         )
         await self.client.containers.create(name, request)
         await self.client.containers.start(name)
@@ -180,9 +181,9 @@ async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name:
                     await lab.runtime.aclose()
 
 
-def runtime_for(engine: Engine) -> ContainerRuntime:
-    """Make the runtime of an engine's kind, not initialised."""
-    return _RUNTIMES[engine.kind](engine.endpoint)
+def runtime_for(engine: Engine, endpoint: str = "") -> ContainerRuntime:
+    """Make the runtime of an engine's kind, not initialised; by another way to the engine, if one is given."""
+    return _RUNTIMES[engine.kind](endpoint or engine.endpoint)
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from anyio import EndOfStream
 
 from clab_runtime.engine import ssh as module
 from clab_runtime.engine.dial import dial, has_pending
-from clab_runtime.engine.endpoint import EngineEndpoint, resolve_podman
+from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.processes import ended
+from clab_runtime.engine.resolution import resolve_podman
 from clab_runtime.engine.ssh import SSHStream, command
 from clab_runtime.errors import EngineConnectionError
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from clab_runtime.engine import endpoint as module
-from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles, resolve_docker, resolve_podman
+from clab_runtime.engine import resolution as module
+from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles
+from clab_runtime.engine.resolution import resolve_docker, resolve_podman
 from clab_runtime.errors import EngineConnectionError, InvalidValueError
 
 

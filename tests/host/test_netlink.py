@@ -12,14 +12,14 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_an_interface_of_another_kind_is_no_bridge() -> None:
-    assert netlink.is_visible("lo")
+    assert netlink.index_of("lo")
     assert await netlink.read_bridge("lo") is None
     assert await HostSide().addresses("lo") == ()
 
 
 @pytest.mark.parametrize("name", ["nosuch0", "", "a\0b", "x" * 100])
 async def test_an_interface_that_is_not_here_is_not_seen(name: str) -> None:
-    assert not netlink.is_visible(name)
+    assert netlink.index_of(name) == 0
     assert await HostSide().addresses(name) == ()
 
 

@@ -13,6 +13,7 @@ from clab_runtime.engine.schema.container_create import (
     EndpointIPAMConfig,
     HealthConfig,
     HostConfig,
+    LogDriver,
     NetworkingConfig,
     PortBinding,
     RestartPolicy,
@@ -29,6 +30,7 @@ from clab_runtime.engine.schema.containers import (
     EndpointSettings,
     Health,
     HealthCheckResult,
+    LogConfig,
     Mount,
     NetworkSettings,
     Port,
@@ -60,6 +62,15 @@ from clab_runtime.engine.schema.libpod_containers import (
     SpecResources,
 )
 from clab_runtime.engine.schema.libpod_images import LibpodImage
+from clab_runtime.engine.schema.libpod_lists import LibpodContainer
+from clab_runtime.engine.schema.libpod_networks import (
+    LibpodLeaseRange,
+    LibpodNetwork,
+    LibpodNetworkCreate,
+    LibpodNetworkRemoval,
+    LibpodSubnet,
+)
+from clab_runtime.engine.schema.libpod_system import LibpodHost, LibpodInfo, LibpodSecurity, LibpodStore
 from clab_runtime.engine.schema.networks import (
     IPAM,
     IPAMPool,
@@ -105,8 +116,20 @@ __all__ = [
     "ImageRootFS",
     "ImageSummary",
     "Info",
+    "LibpodContainer",
+    "LibpodHost",
     "LibpodImage",
+    "LibpodInfo",
+    "LibpodLeaseRange",
+    "LibpodNetwork",
+    "LibpodNetworkCreate",
+    "LibpodNetworkRemoval",
     "LibpodRequest",
+    "LibpodSecurity",
+    "LibpodStore",
+    "LibpodSubnet",
+    "LogConfig",
+    "LogDriver",
     "Mount",
     "NamedVolume",
     "Namespace",

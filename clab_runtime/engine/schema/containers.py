@@ -83,9 +83,16 @@ class ContainerConfig(Reply):
     labels: Mapping[str, str] | None = None
 
 
+class LogConfig(Reply):
+    """Where a container's output goes."""
+
+    type: str = ""
+
+
 class ContainerHostConfig(Reply):
     """How a container is tied to the host."""
 
+    log_config: LogConfig = field(default_factory=LogConfig)
     network_mode: str = ""
     auto_remove: bool = False
     tmpfs: Mapping[str, str] | None = None
