@@ -36,8 +36,19 @@ class Difference:
 
 LIMITS = "a rootless Podman limits nothing where cgroups are those of version 1, as on the tests' machine"
 PAUSE = "a rootless Podman pauses nothing where cgroups are those of version 1, as on the tests' machine"
+_NO_HEALTH = {"Status": "", "FailingStreak": 0, "Log": None}
+_PODMAN = "podman-.*"
+_SHOWN_ONCE = "Podman shows a port that is published at all addresses once"
+_SOME_SHOWN = "Podman does not show all of its security options, whose effect is seen inside"
 
 DIFFERENCES: dict[str, tuple[Difference, ...]] = {
+    "all addresses as read back": (
+        Difference("podman-4.*", _SHOWN_ONCE, {"": "18081"}),
+        Difference(_PODMAN, _SHOWN_ONCE, {"0.0.0.0": "18081"}),
+    ),
+    "binds as read back": (
+        Difference(_PODMAN, "Podman shows binds in an order of its own, with the options that it has added"),
+    ),
     "bridge-comes-with-containers": (
         Difference(
             "podman-.*",
@@ -45,12 +56,22 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             "is set up by start_container",
         ),
     ),
+    "capabilities as read back": (
+        Difference(
+            "podman-5.*",
+            "Podman 5 is asked for the capabilities that Docker's containers have by default, and shows them",
+            ["AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW"],
+        ),
+    ),
+    "cgroup": (Difference(_PODMAN, "Podman calls a container's cgroup `libpod-<id>`", "libpod-"),),
+    "cgroup namespace": (Difference(_PODMAN, "Podman shows the cgroup namespace by its own API alone"),),
     "created-container-keeps-network": (
         Difference("podman-.*", "Podman keeps a network for a container that was created and has never run"),
     ),
     "default-bridge": (
         Difference("podman-.*", "the default network is called podman; `bridge` is taken for it", "podman0"),
     ),
+    "device permissions as read back": (Difference(_PODMAN, "Podman does not show a device's permissions", ""),),
     "driver-option-unknown": (
         Difference("podman-.*", "Podman drops options of a network that it does not know, so they are refused"),
     ),
@@ -63,39 +84,6 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "external-access-false": (
         Difference("podman-.*", "netavark keeps nobody out of a network, so external-access false is refused"),
     ),
-    "hostile create_net driver_opts": (
-        Difference("podman-.*", "Podman would not read these options, so they are looked at before it", "before"),
-    ),
-    "hostile pause_container": (Difference(".*-rootless", PAUSE, "before"),),
-    "hostile start_container cpuset": (Difference(".*-rootless", LIMITS, "before"),),
-    "hostile start_container memory": (Difference(".*-rootless", LIMITS, "before"),),
-    "interface-prefix": (
-        Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
-    ),
-    "usual-bridge": (Difference("podman-.*", "Podman calls bridges podman1, podman2, ...", r"podman[0-9]+"),),
-_PODMAN = "podman-.*"
-_NO_HEALTH = {"Status": "", "FailingStreak": 0, "Log": None}
-_SOME_SHOWN = "Podman does not show all of its security options, whose effect is seen inside"
-_SHOWN_ONCE = "Podman shows a port that is published at all addresses once"
-
-DIFFERENCES: dict[str, tuple[Difference, ...]] = {
-    "all addresses as read back": (
-        Difference("podman-4.*", _SHOWN_ONCE, {"": "18081"}),
-        Difference(_PODMAN, _SHOWN_ONCE, {"0.0.0.0": "18081"}),
-    ),
-    "binds as read back": (
-        Difference(_PODMAN, "Podman shows binds in an order of its own, with the options that it has added"),
-    ),
-    "capabilities as read back": (
-        Difference(
-            "podman-5.*",
-            "Podman 5 is asked for the capabilities that Docker's containers have by default, and shows them",
-            ["AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW"],
-        ),
-    ),
-    "cgroup": (Difference(_PODMAN, "Podman calls a container's cgroup `libpod-<id>`", "libpod-"),),
-    "cgroup namespace": (Difference(_PODMAN, "Podman shows the cgroup namespace by its own API alone"),),
-    "device permissions as read back": (Difference(_PODMAN, "Podman does not show a device's permissions", ""),),
     "health of a container without a check": (
         Difference(_PODMAN, "Podman shows an empty health where there is no check", _NO_HEALTH),
     ),
@@ -108,8 +96,17 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             _PODMAN, "Podman does not show which paths of /proc and /sys are hidden; it is seen inside", [None, None]
         ),
     ),
+    "hostile create_net driver_opts": (
+        Difference("podman-.*", "Podman would not read these options, so they are looked at before it", "before"),
+    ),
+    "hostile pause_container": (Difference(".*-rootless", PAUSE, "before"),),
+    "hostile start_container cpuset": (Difference(".*-rootless", LIMITS, "before"),),
+    "hostile start_container memory": (Difference(".*-rootless", LIMITS, "before"),),
     "image as read back": (Difference(_PODMAN, "Podman shows the image by its full name", "localhost/busybox:latest"),),
     "interface as read back": (Difference(_PODMAN, "Podman does not show an interface's name; it is seen inside"),),
+    "interface-prefix": (
+        Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
+    ),
     "name servers without a network": (
         Difference(_PODMAN, "Podman gives a container without a network no resolv.conf: `dns` is refused there"),
     ),
@@ -134,6 +131,7 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "tmpfs options": (
         Difference(_PODMAN, "of a tmpfs's options Podman knows size, mode, propagation, ro, exec, suid and dev"),
     ),
+    "usual-bridge": (Difference("podman-.*", "Podman calls bridges podman1, podman2, ...", r"podman[0-9]+"),),
 }
 """By the name of what a test is about, in the order of the alphabet."""
 
