@@ -1,7 +1,6 @@
 """A node's place in its network, its ports and its names, as Podman is asked for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Final
 
 from clab_runtime.engine import schema
@@ -100,8 +99,5 @@ def _refuse_impossible(key: str, places: Sequence[schema.PortBinding], info: Eng
     for place in places:
         if "-" in place.host_port:
             raise unsupported(info, f"portbindings {key!r}: choosing among the host's ports {place.host_port}")
-        if place.host_ip and ip_address(place.host_ip).is_loopback and ":" in place.host_ip:
-            # It publishes by rules of the kernel, which has no way from ::1 into a container.
-            raise unsupported(info, f"portbindings {key!r}: publishing at {place.host_ip}")
     if len(chosen) > len(set(chosen)):
         raise unsupported(info, f"portbindings {key!r}: choosing two of the host's ports for one")

@@ -63,7 +63,6 @@ def test_ports_are_published_one_by_one(
     ("places", "feature"),
     [
         ([PortBinding("", "8000-8010")], "choosing among the host's ports 8000-8010"),
-        ([PortBinding("::1", "8000")], "publishing at ::1"),
         ([PortBinding(), PortBinding("", "0")], "choosing two of the host's ports for one"),
     ],
 )
