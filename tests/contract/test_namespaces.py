@@ -97,6 +97,7 @@ async def test_a_node_that_shares_anothers_network_is_in_its_namespace_and_linke
     first = number(await lab.runtime.get_ns_path(lab.node("r1").long_name))
     assert number(await lab.runtime.get_ns_path(node.long_name)) == first
     assert number(netns.DIRECTORY / node.long_name) == first
+    await lab.runtime.delete_container(node.long_name)
 
 
 async def test_a_namespace_on_another_machine_is_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
