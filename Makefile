@@ -3,12 +3,16 @@
 
 PYTHON ?= python3
 ARGS ?=
-ENGINE ?= docker-20.10
+ENGINE ?= docker
+# What a kind alone stands for where a private engine is wanted.
+SERIES_docker := docker-20.10
+SERIES_podman := podman-4.3
 ifeq ($(CI),true)
 ENGINES ?= docker-20.10 docker-26.1 podman-4.3 podman-5.4
 else
 ENGINES ?= docker-20.10 podman-4.3
 endif
+SERIES := $(or $(SERIES_$(ENGINE)),$(ENGINE))
 
 READY := .venv/ready
 BENCH := build/bench
@@ -20,16 +24,18 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo     deploy an example lab, on your Docker if it answers, else on a private one (ARGS=... for the example)"
+	@echo "make demo     deploy an example lab on ENGINE='$(ENGINE)': docker, podman (yours if it answers, else a private one),"
+	@echo "              or a series such as podman-5.4, always a private one (ARGS=... for the example)"
 	@echo "make test     run the tests on ENGINES='$(ENGINES)' (ARGS=... for pytest)"
-	@echo "make hostile  try malformed and hostile input on a private ENGINE='$(ENGINE)'"
+	@echo "make hostile  try malformed and hostile input on a private ENGINE='$(SERIES)'"
 	@echo "make check    lint, format and types, without changing anything"
 	@echo "make bench    measure against other clients"
 	@echo "make format   format the code"
 	@echo "make clean    remove what the above made, engines included"
 
 demo: $(READY)
-	@.venv/bin/python -m tests.engines run --unless-reachable docker-20.10 -- .venv/bin/python examples/deploy_lab.py $(ARGS)
+	@.venv/bin/python -m tests.engines run $(ENGINE) -- .venv/bin/python examples/deploy_lab.py \
+		--runtime $(firstword $(subst -, ,$(ENGINE))) $(ARGS)
 
 test: $(READY)
 	@export CLAB_ENGINES_DIR="$(TEST_ENGINES)" ENGINES="$(ENGINES)"; status=0; \
@@ -41,7 +47,7 @@ test: $(READY)
 	[ -n "$(ARGS)" ] || .venv/bin/coverage report --include='clab_runtime/engine/*' --fail-under=95
 
 hostile:
-	@$(MAKE) --no-print-directory test ENGINES="$(ENGINE)" ARGS="--quiet tests/hostile $(ARGS)"
+	@$(MAKE) --no-print-directory test ENGINES="$(SERIES)" ARGS="--quiet tests/hostile $(ARGS)"
 
 check: $(READY)
 	.venv/bin/ruff check .

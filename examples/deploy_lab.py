@@ -91,8 +91,9 @@ class Plan:
     def by_hand(self) -> str:
         """Tell how to remove what this program could not."""
         return (
-            f"docker rm --force --volumes $(docker ps --all --quiet --filter label={RUN_LABEL}={self.run}); "
-            f"docker network rm {self.mgmt.network}"
+            f"{self.runtime} rm --force --volumes "
+            f"$({self.runtime} ps --all --quiet --filter label={RUN_LABEL}={self.run}); "
+            f"{self.runtime} network rm {self.mgmt.network}"
         )
 
 

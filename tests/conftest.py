@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import anyio
 import pytest
+from _pytest.mark import ParameterSet
 from anyio.lowlevel import checkpoint
 
 from clab_runtime.engine.client import EngineClient
@@ -29,10 +30,13 @@ BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "uvloop": ("asyncio", {"use_uvloop": True}),
 }
 ENGINE_NAMES = os.environ.get("ENGINES", "docker-20.10 podman-4.3").split()
+ROOTLESS = "-rootless"
+"""How the names of engines end that an ordinary user runs."""
+NO_ENGINE = "ENGINES names none of the kind that this is about"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
-PREDEFINED = {"bridge", "host", "none"}
-"""Networks that an engine makes by itself, anew when it starts."""
+PREDEFINED = {"docker": {"bridge", "host", "none"}, "podman": {"bridge", "podman"}}
+"""Networks that an engine makes by itself, anew when it starts; Podman's one has two names."""
 
 Left: TypeAlias = dict[str, set[str]]
 NoLeaks: TypeAlias = Callable[[], AbstractAsyncContextManager[None]]
@@ -80,8 +84,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("anyio_backend", [BACKENDS[name] for name in names], ids=names, indirect=True)
     for fixture, kind in (("engine", ""), ("docker_engine", "docker-"), ("podman_engine", "podman-")):
         if fixture in metafunc.fixturenames:
-            names = [name for name in ENGINE_NAMES if name.startswith(kind)]
-            metafunc.parametrize(fixture, names, indirect=True)
+            metafunc.parametrize(fixture, _engines_for(metafunc.definition, kind), indirect=True)
+
+
+def _engines_for(test: pytest.Item, kind: str) -> list[ParameterSet]:
+    """Name the engines of a kind that a test is about; where there is none, it is skipped."""
+    is_rooted, is_rootless = (test.get_closest_marker(name) is not None for name in ("rooted", "rootless"))
+    names = [name for name in ENGINE_NAMES if name.startswith(kind)]
+    names = [name for name in names if not (is_rooted if name.endswith(ROOTLESS) else is_rootless)]
+    none = pytest.param("", id="none", marks=pytest.mark.skip(reason=NO_ENGINE))
+    return [pytest.param(name, id=name) for name in names] or [none]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -167,6 +179,8 @@ def engines() -> Generator[Engines]:
     """The engines of the session, where CLAB_ENGINES_DIR says (so that make finds what a crash leaves) or apart."""
     base = os.environ.get("CLAB_ENGINES_DIR")
     directory = Path(base) if base else Path(tempfile.mkdtemp(prefix="clab-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o755)  # the ordinary user of a rootless engine has to get through
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")  # where tests run side by side, each worker has its own engines
     handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     engines = Engines(directory, worker)
@@ -208,7 +222,8 @@ async def client(engine: Engine) -> AsyncGenerator[EngineClient]:
 def _lent(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Lend the engine that the test is to run on, and have its report say which one that is."""
     engine = engines.get(request.param)
-    request.node.user_properties.append((ENGINE, f"{engine.kind.capitalize()} {engine.version}"))
+    heading = f"{engine.kind.capitalize()} {engine.version}{' (rootless)' if engine.rootless else ''}"
+    request.node.user_properties.append((ENGINE, heading))
     yield from _left_as_found(engine)
 
 
@@ -241,7 +256,7 @@ def _contents(engine: Engine) -> Left:
     images = call_json(engine.socket, "GET", "/v1.41/images/json")
     return {
         "containers": {item["Id"] for item in containers},
-        "networks": {item["Id"] for item in networks if item["Name"] not in PREDEFINED},
+        "networks": {item["Id"] for item in networks if item["Name"] not in PREDEFINED[engine.kind]},
         "volumes": {item["Name"] for item in volumes or ()},
         "images": {tag for item in images for tag in item["RepoTags"] or [item["Id"]]},
     }

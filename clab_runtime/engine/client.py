@@ -21,6 +21,7 @@ from clab_runtime.engine.images import Images
 from clab_runtime.engine.lazy import EngineURL
 from clab_runtime.engine.libpod import Libpod
 from clab_runtime.engine.networks import Networks
+from clab_runtime.engine.patterns import refuse_pattern_in
 from clab_runtime.engine.raw import FOREIGN_ERRORS, RawStream, Upload, body_of
 from clab_runtime.engine.replies import decode, error_from_reply, is_error, read_all
 from clab_runtime.engine.resolution import resolve_docker
@@ -166,8 +167,7 @@ class EngineClient:
         """Send a request and return its response with the body unread; raise for an error status."""
         target = with_query(path, options.get("query"))
         request = self._build(method, options)  # before the first request: what can't be written is refused here
-        if not self._prefix:
-            await self.info()
+        refuse_pattern_in(path, self._info or await self.info())
         return await self._ask(request, await self._prefix_of(path), target)
 
     def translated(self, method: str, path: str, exc: Exception) -> Exception:

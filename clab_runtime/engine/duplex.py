@@ -7,6 +7,7 @@ import anyio
 from anyio.abc import ByteStream
 
 from clab_runtime.engine.connection import RECEIVE_SIZE, Connection
+from clab_runtime.engine.unix import UnixStream
 
 
 class Duplex(ByteStream):
@@ -37,6 +38,11 @@ class Duplex(ByteStream):
     async def send_eof(self) -> None:
         """End this side (the command sees the end of its input) while the other goes on."""
         await self._connection.send_eof()
+
+    def all_taken(self) -> bool | None:
+        """Tell whether the other side has read all that was sent; None: only a unix socket tells."""
+        stream = self._connection.stream
+        return stream.all_taken() if isinstance(stream, UnixStream) else None
 
     async def aclose(self) -> None:
         """Close both sides."""

@@ -38,8 +38,14 @@ class Execs:
         await self._client.call("POST", _path(exec_id, "start"), json=schema.ExecStart(detach=True))
 
     async def inspect(self, exec_id: str) -> schema.ExecInspect:
-        """Tell whether a command runs, and its exit code; GET /exec/{id}/json."""
-        return await self._client.request("GET", _path(exec_id, "json"), schema.ExecInspect)
+        """Tell whether a command runs, and its exit code, None before its end; GET /exec/{id}/json.
+
+        Podman says 0 all along, also before it has noted that the command runs.
+        """
+        found = await self._client.request("GET", _path(exec_id, "json"), schema.ExecInspect)
+        if not found.can_remove and (await self._client.info()).engine == "podman":
+            found.exit_code = None
+        return found
 
     async def resize(self, exec_id: str, *, width: int, height: int) -> None:
         """Set the size of a command's TTY, in characters; POST /exec/{id}/resize."""

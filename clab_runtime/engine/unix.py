@@ -6,9 +6,11 @@ caller that loops over `receive` on a busy stream must yield by itself now and t
 
 import math
 import socket
+import termios
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from fcntl import ioctl
 from select import POLLIN, poll
 from typing import Any
 
@@ -99,6 +101,14 @@ class UnixStream(ByteStream):
     def is_readable(self) -> bool:
         """Tell whether `receive` would not wait: bytes are here, or the end, or an error, or it is closed."""
         return self._closed or is_readable(self._fd)
+
+    def all_taken(self) -> bool:
+        """Tell whether the peer has read all that was sent; raise BrokenResourceError when it is gone."""
+        if self._closed:
+            raise ClosedResourceError
+        if self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise BrokenResourceError
+        return not any(ioctl(self._fd, termios.TIOCOUTQ, bytes(4)))
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:

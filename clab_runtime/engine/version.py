@@ -33,6 +33,8 @@ CEILING = APIVersion(1, 55)
 LIBPOD_FLOOR = APIVersion(4, 3)
 """The oldest Podman whose own API is spoken."""
 
+_PATTERNS_SINCE = APIVersion(4, 5)
+
 LIBPOD_CEILING = APIVersion(5, 8)
 """The newest one known."""
 
@@ -51,6 +53,11 @@ class EngineInfo(msgspec.Struct, frozen=True):
 
     libpod_version: APIVersion | None = None
     """The version of Podman's own API that is spoken with it; None: it has none that is known."""
+
+    @property
+    def takes_patterns(self) -> bool:
+        """Whether a container's name may be taken for a pattern of ids (see patterns.py)."""
+        return self.libpod_version is not None and self.libpod_version >= _PATTERNS_SINCE
 
 
 def negotiate(headers: Mapping[str, str], endpoint: str) -> EngineInfo:

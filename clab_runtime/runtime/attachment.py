@@ -1,24 +1,14 @@
-"""The network that a node's container joins, and what it asks for there."""
+"""The network that a node's container joins, and what it asks for there; in no engine's words yet."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from clab_runtime.engine import schema
-from clab_runtime.engine.version import APIVersion
-from clab_runtime.errors import InvalidValueError, UnsupportedOperationError
+from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import MgmtNet, NodeConfig
 from clab_runtime.runtime.addresses import check_interface, check_mac, static_address
 from clab_runtime.runtime.settings import shared_container, words
-
-ENDPOINT_MAC_SINCE: Final = APIVersion(1, 44)
-"""The first API where a hardware address belongs to the endpoint; older ones have it at the top."""
-INTERFACE_NAME_SINCE: Final = APIVersion(1, 48)
-"""The first API of Docker 28, which can name a container's interface."""
-_INTERFACE_NAME = "com.docker.network.endpoint.ifname"
-_FIRST_INTERFACE = "eth0"
 
 _MANAGED_WORDS = ("", "bridge", "default")
 _RESERVED = ("none", "host", "default")
@@ -45,15 +35,23 @@ _OF_A_NAMESPACE: Mapping[str, _Reader] = {
 """What belongs to the other container where two share their network."""
 
 
+class Place(msgspec.Struct, frozen=True):
+    """What a container asks for in the management network; what is empty is the engine's to choose."""
+
+    ipv4: str = ""
+    ipv6: str = ""
+    mac: str = ""
+    aliases: Sequence[str] = ()
+    interface: str = ""
+
+
 class Attachment(msgspec.Struct, frozen=True):
     """How a container is tied to networks."""
 
     network_mode: str
-    """The engine's word: `none`, `host`, `container:x` or a network's name."""
-    endpoints: Mapping[str, schema.EndpointConfig] = {}
-    """What it asks for in each network."""
-    mac_address: str = ""
-    """The hardware address, for an API that wants it at the top."""
+    """`none`, `host`, `container:x` or the management network's name."""
+    place: Place | None = None
+    """Its place in the management network, if it has one."""
 
     @property
     def shares_namespace(self) -> bool:
@@ -61,11 +59,11 @@ class Attachment(msgspec.Struct, frozen=True):
         return self.network_mode.startswith("container:")
 
 
-def attachment(node: NodeConfig, mgmt: MgmtNet, api: APIVersion) -> Attachment:
+def attachment(node: NodeConfig, mgmt: MgmtNet) -> Attachment:
     """Choose the network and what is asked for there; refuse what that network mode can't give."""
     mode = _network_mode(node, mgmt)
     if mode == mgmt.network:
-        return _managed(node, mgmt, api)
+        return Attachment(mode, _place(node, mgmt))
     _refuse(node, _OF_AN_ENDPOINT)
     if mode.startswith("container:"):
         _refuse(node, _OF_A_NAMESPACE)
@@ -93,39 +91,17 @@ def _network_mode(node: NodeConfig, mgmt: MgmtNet) -> str:
     raise InvalidValueError("networkmode", node.network_mode, allowed)
 
 
-def _managed(node: NodeConfig, mgmt: MgmtNet, api: APIVersion) -> Attachment:
+def _place(node: NodeConfig, mgmt: MgmtNet) -> Place:
     """Ask for a place in the management network."""
     if node.mgmt_net not in {"", mgmt.network}:
         raise InvalidValueError("mgmt-net", node.mgmt_net, f"this runtime's management network is {mgmt.network!r}")
-    mac = check_mac(node.mac_address)
-    on_endpoint = api >= ENDPOINT_MAC_SINCE
-    endpoint = schema.EndpointConfig(
-        ipam_config=_static_addresses(node, mgmt),
+    return Place(
+        ipv4=static_address("mgmt-ipv4-address", node.mgmt_ipv4_address, 4, mgmt.ipv4_subnet, mgmt.ipv4_gw),
+        ipv6=static_address("mgmt-ipv6-address", node.mgmt_ipv6_address, 6, mgmt.ipv6_subnet, mgmt.ipv6_gw),
+        mac=check_mac(node.mac_address),
         aliases=words("aliases", node.aliases),
-        mac_address=mac if on_endpoint else "",
-        driver_opts=_interface_name(node.mgmt_intf, api),
+        interface=node.mgmt_intf and check_interface("mgmt-intf", node.mgmt_intf),
     )
-    return Attachment(mgmt.network, {mgmt.network: endpoint}, "" if on_endpoint else mac)
-
-
-def _static_addresses(node: NodeConfig, mgmt: MgmtNet) -> schema.EndpointIPAMConfig | None:
-    """Ask for fixed addresses, if the node has any."""
-    ipv4 = static_address("mgmt-ipv4-address", node.mgmt_ipv4_address, 4, mgmt.ipv4_subnet)
-    ipv6 = static_address("mgmt-ipv6-address", node.mgmt_ipv6_address, 6, mgmt.ipv6_subnet)
-    return schema.EndpointIPAMConfig(ipv4_address=ipv4, ipv6_address=ipv6) if ipv4 or ipv6 else None
-
-
-def _interface_name(name: str, api: APIVersion) -> dict[str, str]:
-    """Ask for a name of the interface; eth0 is what older engines call it anyway."""
-    if not name:
-        return {}
-    check_interface("mgmt-intf", name)
-    if api >= INTERFACE_NAME_SINCE:
-        return {_INTERFACE_NAME: name}
-    if name == _FIRST_INTERFACE:
-        return {}
-    feature = f"mgmt-intf {name!r}: naming an interface needs API {INTERFACE_NAME_SINCE} (Docker 28)"
-    raise UnsupportedOperationError("docker", f"API {api}", feature)
 
 
 def _refuse(node: NodeConfig, readers: Mapping[str, _Reader]) -> None:

@@ -104,6 +104,10 @@ class Dialect(Protocol):
         """Refuse an engine that is too old."""
         ...
 
+    async def learn(self, engine: EngineClient) -> None:
+        """Learn once, before all else, what depends on how this engine is run."""
+        ...
+
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine; None: where it usually is."""
         ...
@@ -128,6 +132,10 @@ class Dialect(Protocol):
 
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Stop a container by a signal, by force after so many seconds."""
+        ...
+
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Hold a container's processes."""
         ...
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:

@@ -46,6 +46,9 @@ class DockerDialect:
     def check_engine(self, info: EngineInfo) -> None:
         """Take every engine whose API is spoken: that was found out before."""
 
+    async def learn(self, engine: EngineClient) -> None:
+        """Nothing: what docker can't do, it says itself."""
+
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as the docker CLI does."""
         return resolve_docker(endpoint)
@@ -76,6 +79,10 @@ class DockerDialect:
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
         await stopping.stop_with_signal(engine, container, signal, seconds)
+
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Pause; POST /containers/{id}/pause."""
+        await engine.containers.pause(container)
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove; DELETE /containers/{id}."""

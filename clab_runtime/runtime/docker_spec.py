@@ -10,13 +10,13 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import DNSConfig, MgmtNet, NodeConfig
-from clab_runtime.runtime import mounts, ports, settings, units
+from clab_runtime.runtime import docker_attachment, mounts, ports, settings, units
 from clab_runtime.runtime.addresses import check_ip, extra_hosts
 from clab_runtime.runtime.attachment import Attachment, attachment
 from clab_runtime.runtime.node_fields import image
+from clab_runtime.runtime.security_options import security_options
 
 _CGROUPNS_SINCE = APIVersion(1, 41)
-_UNMASKED = "systempaths=unconfined"
 _Paths = tuple[str, ...] | UnsetType
 
 
@@ -26,30 +26,29 @@ def container_request(
     api: APIVersion,
     *,
     nofile: int | None = None,
-    runtime: str = "docker",
 ) -> schema.ContainerCreate:
     """Ask for a node's container; its name, `node.long_name`, is checked too, though it is no part of the body.
 
     `nofile` limits open files, None: this process's own hard limit.
     """
     settings.container_name(node.long_name)
-    settings.check_runtime(node.runtime, runtime)
-    network = attachment(node, mgmt, api)
+    settings.check_runtime(node.runtime, "docker")
+    network = attachment(node, mgmt)
     return schema.ContainerCreate(
         image=image(node.image),
         hostname="" if network.shares_namespace else settings.hostname(node.effective_hostname),
         user=settings.user(node.user),
         tty=True,
         open_stdin=True,
-        env=settings.environment(node.env),
+        env=tuple(f"{name}={value}" for name, value in settings.environment(node.env).items()),
         cmd=settings.shell_words("cmd", node.cmd) or UNSET,
         entrypoint=settings.shell_words("entrypoint", node.entrypoint) or UNSET,
         labels=settings.labels(node.labels),
         exposed_ports=ports.exposed_ports(node),
         healthcheck=settings.healthcheck(node.healthcheck),
-        mac_address=network.mac_address,
+        mac_address=docker_attachment.top_mac_address(network, api),
         host_config=_host_config(node, api, network, settings.nofile_limit() if nofile is None else nofile),
-        networking_config=schema.NetworkingConfig(endpoints_config=network.endpoints),
+        networking_config=schema.NetworkingConfig(endpoints_config=docker_attachment.endpoints(network, api)),
     )
 
 
@@ -60,7 +59,7 @@ def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile:
     masked, security = _security(node)
     restart = settings.restart_policy(node.restart_policy)
     return schema.HostConfig(
-        binds=mounts.binds(node),
+        binds=_binds(node),
         tmpfs=mounts.tmpfs(node.tmpfs),
         devices=mounts.devices(node.devices),
         port_bindings=ports.port_bindings(node.port_bindings),
@@ -90,10 +89,16 @@ def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile:
     )
 
 
+def _binds(node: NodeConfig) -> tuple[str, ...]:
+    """Put binds and volumes into the engine's one list of both."""
+    binds, volumes = mounts.binds_and_volumes(node)
+    return tuple(str(mount) for mount in (*binds, *volumes))
+
+
 def _security(node: NodeConfig) -> tuple[_Paths, tuple[str, ...]]:
     """Split the options; `systempaths` is the CLI's word for empty lists of hidden paths, and dockerd fails on it."""
-    options = settings.words("security-opts", node.security_opts, blanks=True)
-    others = tuple(option for option in options if option != _UNMASKED)
+    options = security_options(node.security_opts)
+    others = tuple(option.text for option in options if option.name != "systempaths")
     return (UNSET if len(others) == len(options) else ()), others
 
 

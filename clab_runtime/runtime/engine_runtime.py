@@ -145,6 +145,7 @@ class EngineRuntime(ContainerRuntime):
                 info.engine, info.version, f"the runtime {self.name!r}: use open_runtime({info.engine!r})"
             )
         self._dialect.check_engine(info)
+        await self._dialect.learn(engine)
         networks = self._dialect.networks
         self._cooc_mounts = await self._dialect.cooc_mounts(engine)  # for get_cooc_bind_mounts, which is no coroutine
         if not self._mgmt.mtu:
@@ -222,7 +223,7 @@ class EngineRuntime(ContainerRuntime):
             await self._dialect.stop_with_signal(self._engine, container, signal, self._timeout)
 
     async def pause_container(self, container: str) -> None:
-        await self._engine.containers.pause(container)
+        await self._dialect.pause(self._engine, container)
 
     async def unpause_container(self, container: str) -> None:
         await self._engine.containers.unpause(container)

@@ -1,4 +1,4 @@
-"""Binds, volumes, tmpfs and devices of a node, in the engines' words."""
+"""Binds, volumes, tmpfs and devices of a node, checked."""
 
 import re
 from collections import Counter
@@ -31,13 +31,13 @@ _TMPFS_SETTING = re.compile(
 )
 
 
-def binds(node: NodeConfig) -> tuple[str, ...]:
-    """Put binds and volumes into the engine's one list of both."""
+def binds_and_volumes(node: NodeConfig) -> tuple[list[Bind], list[Volume]]:
+    """Read binds and volumes; no two things can be mounted at one path."""
     bind_list = [_checked_bind(text) for text in node.binds]
     volume_list = [_checked_volume(text) for text in node.volumes]
     targets = [bind.dst for bind in bind_list] + [volume.dst for volume in volume_list] + list(node.tmpfs)
     _check_targets(targets)
-    return tuple(str(mount) for mount in (*bind_list, *volume_list))
+    return bind_list, volume_list
 
 
 def tmpfs(mounts: Mapping[str, str]) -> dict[str, str]:

@@ -20,8 +20,11 @@ from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.event_filters import event_filters
+from clab_runtime.runtime.podman_create import create
+from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
-from clab_runtime.runtime.podman_spec import container_request
+from clab_runtime.runtime.podman_rights import Rights, rights_of
+from clab_runtime.runtime.podman_spec import container_spec
 from clab_runtime.runtime.reading_logs import read_logs
 from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
@@ -43,11 +46,21 @@ class PodmanDialect:
     networks = PodmanNetworks()
     start_faults = ()
 
+    def __init__(self) -> None:
+        """Begin with what is usual."""
+        self._info = schema.LibpodInfo()
+        self._rights = Rights()
+
     def check_engine(self, info: EngineInfo) -> None:
         """Refuse a Podman whose own API is not spoken."""
         if info.libpod_version is None:
             feature = f"libpod, Podman's own API, as the runtime 'podman' needs it: use Podman {LIBPOD_FLOOR} or newer"
             raise UnsupportedOperationError(info.engine, info.version, feature)
+
+    async def learn(self, engine: EngineClient) -> None:
+        """Ask how podman runs, and so what it may do; GET /libpod/info."""
+        self._info = await cooc.podman_store(engine)
+        self._rights = rights_of(self._info.host, engine.endpoint)
 
     def resolve(self, endpoint: str | None) -> EngineEndpoint:
         """Find the engine as podman does."""
@@ -64,13 +77,14 @@ class PodmanDialect:
         return engine.images.pull(reference.repository, reference.digest or reference.tag, credentials)
 
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
-        """Write the request; POST /containers/create."""
-        request = container_request(node, mgmt, info.api_version)
+        """Write the request; POST /libpod/containers/create."""
+        spec, binds = self._rights.within(container_spec(node, mgmt, info)), bind_sources(node)
+        self._rights.check_node(node, info)
 
-        async def create(engine: EngineClient) -> str:
-            return (await engine.containers.create(node.long_name, request)).id
+        async def make(engine: EngineClient) -> str:
+            return await create(engine, spec, binds)
 
-        return create
+        return make
 
     async def stop(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Stop; POST /containers/{id}/stop."""
@@ -79,6 +93,11 @@ class PodmanDialect:
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
         await stopping.stop_with_signal(engine, container, signal, seconds)
+
+    async def pause(self, engine: EngineClient, container: str) -> None:
+        """Pause; POST /containers/{id}/pause."""
+        self._rights.check_pause(await engine.info())
+        await engine.containers.pause(container)
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
         """Remove; DELETE /containers/{id}."""
@@ -118,9 +137,9 @@ class PodmanDialect:
         """Take podman's words."""
         return event_from_wire(event)
 
-    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
-        """Mount podman's containers directory and that of the namespaces; GET /libpod/info."""
-        return cooc.podman_mounts(await cooc.podman_store(engine))
+    async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:  # noqa: ARG002 - it has been asked by learn
+        """Mount podman's containers directory and that of the namespaces."""
+        return cooc.podman_mounts(self._info)
 
 
 async def _now(engine: EngineClient) -> str:

@@ -73,12 +73,12 @@ def shell_words(field: str, text: str) -> tuple[str, ...]:
         raise InvalidValueError(field, text, f"write it as for a shell ({error})") from None
 
 
-def environment(variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Write variables as `name=value`."""
+def environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Check the names of variables."""
     for name in variables:
         if not name or "=" in name:
             raise InvalidValueError("env", name, "a variable's name is not empty and has no = in it")
-    return tuple(f"{name}={value}" for name, value in variables.items())
+    return dict(variables)
 
 
 def sysctls(settings: Mapping[str, str]) -> dict[str, str]:

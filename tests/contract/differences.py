@@ -1,18 +1,18 @@
 """Where engines really differ: what a test of the contract expects of which engine instead, and why.
 
 A test asks by the name of what it is about, `difference(engine, "...")`, and gets the Difference that counts for the
-engine, or None where it does as all do. The reason becomes a footnote in the README's table.
+engine, or None where it does as all do. The reason becomes a footnote in the README's table, once however often.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.engines import Engine
-from tests.matrix import NOTE
+from tests.matrix import NOTE, note_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,17 @@ class Difference:
     """Why, in a sentence for the README."""
     value: object = None
     """What is to be expected there, if the test can't say so by itself."""
+    rows: tuple[str, ...] | None = None
+    """Of which rows of the README's table the reason says something to a user; None: of all that the test proves."""
 
+    def notes(self) -> Mapping[str, str]:
+        """Return the properties by which a test has the reason said."""
+        names = [NOTE] if self.rows is None else [note_of(row) for row in self.rows]
+        return dict.fromkeys(names, self.reason)
+
+
+LIMITS = "a rootless Podman limits nothing where cgroups are those of version 1, as on the tests' machine"
+PAUSE = "a rootless Podman pauses nothing where cgroups are those of version 1, as on the tests' machine"
 
 DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "bridge-comes-with-containers": (
@@ -53,6 +63,12 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "external-access-false": (
         Difference("podman-.*", "netavark keeps nobody out of a network, so external-access false is refused"),
     ),
+    "hostile create_net driver_opts": (
+        Difference("podman-.*", "Podman would not read these options, so they are looked at before it", "before"),
+    ),
+    "hostile pause_container": (Difference(".*-rootless", PAUSE, "before"),),
+    "hostile start_container cpuset": (Difference(".*-rootless", LIMITS, "before"),),
+    "hostile start_container memory": (Difference(".*-rootless", LIMITS, "before"),),
     "interface-prefix": (
         Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
     ),
@@ -77,7 +93,8 @@ def differs(engine: Engine, record_property: Callable[[str, Any], None]) -> Diff
     def ask(name: str) -> Difference | None:
         found = difference(engine, name)
         if found is not None:
-            record_property(NOTE, found.reason)
+            for place, reason in found.notes().items():
+                record_property(place, reason)
         return found
 
     return ask

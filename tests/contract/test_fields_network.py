@@ -19,7 +19,7 @@ from clab_runtime import (
     UnsupportedOperationError,
     labels,
 )
-from clab_runtime.runtime.attachment import INTERFACE_NAME_SINCE
+from clab_runtime.runtime.docker_attachment import INTERFACE_NAME_SINCE
 from tests.contract.lab import FOREVER, IMAGE, LIMIT, Lab
 from tests.contract.looking import Facts, Record, all_up, facts, inside, inside_each, with_
 from tests.engines import Engine, enter_command

@@ -291,13 +291,13 @@ async def test_what_is_not_there_is_not_found(lab: Lab, method: str) -> None:
         await getattr(lab.runtime, method)("nobody")
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a/../../images/busybox", "/x1"])
+@pytest.mark.parametrize("name", ["", "  ", "a/../../images/busybox", "/x1", "%2e%2e", "%00"])
 async def test_a_name_that_is_blank_or_a_way_is_refused_before_any_request(lab: Lab, name: str) -> None:
     with pytest.raises(InvalidValueError):
         await lab.runtime.delete_container(name)
 
 
-@pytest.mark.parametrize("name", ["x\r\nHost: y", "%2e%2e", "x" * 10_000])
+@pytest.mark.parametrize("name", ["x\r\nHost: y", "x" * 10_000])
 async def test_a_hostile_name_reaches_nothing_else(lab: Lab, name: str) -> None:
     assert await lab.runtime.get_container_status(name) is ContainerStatus.NOT_FOUND
     await lab.runtime.delete_container(name)

@@ -8,7 +8,7 @@ import sys
 
 from tests.engines import lifecycle, mounts
 from tests.engines.errors import EngineSetupError
-from tests.engines.run import reachable, run
+from tests.engines.run import run
 from tests.engines.specs import ENGINES
 from tests.engines.state import Engine, known_directories
 
@@ -26,7 +26,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m tests.engines", description="Private engines for tests.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    up = commands.add_parser("up", help="start engines and print their DOCKER_HOST")
+    up = commands.add_parser("up", help="start engines and print their DOCKER_HOST or CONTAINER_HOST")
     up.add_argument("names", nargs="+", metavar="NAME")
     up.add_argument("--dir", help="state directory (of a single engine)")
     down = commands.add_parser("down", help="stop engines and remove every trace of them")
@@ -37,12 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     env = commands.add_parser("env", help="print shell assignments for a running engine")
     env.add_argument("name", metavar="NAME_OR_DIRECTORY")
     inside = commands.add_parser("exec", help="run a command in the network namespace of a running engine")
-    inside.add_argument("--inside", action="store_true", help="in its root file system as well")
+    inside.add_argument("--inside", action="store_true", help="in its root file system as well, and as its user")
     inside.add_argument("name", metavar="NAME_OR_DIRECTORY")
     inside.add_argument("arguments", nargs=argparse.REMAINDER, metavar="CMD...")
-    around = commands.add_parser("run", help="start an engine, run a command with DOCKER_HOST set, stop the engine")
-    around.add_argument("--unless-reachable", action="store_true", help="use the engine of DOCKER_HOST if it answers")
-    around.add_argument("name", metavar="NAME")
+    around = commands.add_parser("run", help="start an engine, run a command that finds it, stop the engine")
+    around.add_argument("name", metavar="NAME_OR_KIND", help="docker, podman: the user's own, if that answers")
     around.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- CMD...")
     return parser
 
@@ -51,7 +50,8 @@ def _up(options: argparse.Namespace) -> int:
     if options.dir and len(options.names) > 1:
         raise EngineSetupError("--dir is for a single engine")
     for name in options.names:
-        print(f"DOCKER_HOST={lifecycle.up(name, options.dir).endpoint}", flush=True)
+        engine = lifecycle.up(name, options.dir)
+        print(f"{engine.variable}={engine.endpoint}", flush=True)
     return 0
 
 
@@ -72,29 +72,24 @@ def _status(_: argparse.Namespace) -> int:
 
 def _list(_: argparse.Namespace) -> int:
     for spec in ENGINES.values():
-        print(f"{spec.name:<14} Debian {spec.suite}")
+        print(f"{spec.name:<20} Debian {spec.suite}")
     return 0
 
 
 def _env(options: argparse.Namespace) -> int:
     engine = _existing(options.name)
-    print(f"export DOCKER_HOST={engine.endpoint}\nexport ENGINE_NETNS={engine.netns}")
+    print(f"export {engine.variable}={engine.endpoint}\nexport ENGINE_NETNS={engine.netns}")
     return 0
 
 
 def _exec(options: argparse.Namespace) -> int:
     command = _without_dashes(options.arguments)
-    prefix = lifecycle.enter_command(_existing(options.name), inside=options.inside)
+    prefix = lifecycle.enter_command(_existing(options.name), inside=options.inside, as_user=options.inside)
     os.execvp(prefix[0], [*prefix, *command])
 
 
 def _run(options: argparse.Namespace) -> int:
-    command = _without_dashes(options.arguments)
-    address = reachable() if options.unless_reachable else None
-    if address:
-        print(f"using the engine at {address}", file=sys.stderr, flush=True)
-        os.execvp(command[0], command)
-    return run(options.name, command)
+    return run(options.name, _without_dashes(options.arguments))
 
 
 def _without_dashes(arguments: list[str]) -> list[str]:

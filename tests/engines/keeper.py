@@ -13,8 +13,8 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.engines import cgroups, daemons, linux, sandbox
-from tests.engines.state import Record, write_whole
+from tests.engines import cgroups, daemons, linux, sandbox, user
+from tests.engines.state import Engine, Record, write_whole
 
 _SIGNALS = {signal.SIGUSR1, signal.SIGCHLD}
 
@@ -22,10 +22,12 @@ _SIGNALS = {signal.SIGUSR1, signal.SIGCHLD}
 class Keeper:
     """One engine's start, end and start again."""
 
-    def __init__(self, directory: Path, socket: Path, command: list[str]) -> None:
-        self._directory = directory
-        self._socket = socket
+    def __init__(self, engine: Engine, command: list[str]) -> None:
+        self._directory = engine.directory
+        self._socket = engine.socket
         self._command = command
+        self._environment = daemons.environment(engine.spec, engine.directory)
+        self._rootless = engine.rootless
         self._engine: int | None = None
 
     def run(self) -> None:
@@ -41,8 +43,21 @@ class Keeper:
             return
         for stale in (self._socket, daemons.PIDFILE, self._directory / "engine.exit"):
             stale.unlink(missing_ok=True)
-        self._engine = os.posix_spawn(self._command[0], self._command, daemons.ENVIRONMENT, setsigmask=[], setsid=True)
+        self._engine = os.fork()
+        if self._engine == 0:
+            self._become_engine()
         write_whole(self._directory / "engine.pid", str(self._engine))
+
+    def _become_engine(self) -> None:
+        """Run the engine in this new process."""
+        try:
+            os.setsid()
+            signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            if self._rootless:
+                user.become()
+            os.execve(self._command[0], self._command, self._environment)
+        finally:
+            os._exit(127)
 
     def reap(self) -> None:
         while True:
@@ -79,14 +94,11 @@ def main(directory: Path) -> int:
 def _set_up(directory: Path) -> Keeper:
     record = Record.read(directory)
     engine = record.engine(directory)
-    shared = daemons.netns_directory(engine.kind, directory)
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     linux.become_subreaper()
-    etc = daemons.settings(engine.kind, directory)
-    sandbox.enter(directory, Path(record.tree) / "root", shared, etc, cgroups.name_for(directory))
+    sandbox.enter(engine, Path(record.tree) / "root", cgroups.name_for(directory))
     write_whole(directory / "keeper.pid", str(os.getpid()))
-    command = [*daemons.command(engine.kind, directory), *record.arguments]
-    return Keeper(directory, engine.socket, command)
+    return Keeper(engine, [*daemons.command(engine.spec, directory), *record.arguments])
 
 
 if __name__ == "__main__":

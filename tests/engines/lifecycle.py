@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.engines import cleanup, daemons, http, image, linux, mounts, packages, state
+from tests.engines import cleanup, daemons, http, image, linux, mounts, packages, state, user
 from tests.engines.errors import EngineSetupError
 from tests.engines.specs import spec_of
 from tests.engines.state import Engine, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _START_TIMEOUT = 90.0
 _STOP_TIMEOUT = 30.0
@@ -99,13 +99,30 @@ def restart(engine: Engine) -> None:
     start(engine)
 
 
-def enter_command(engine: Engine, *, inside: bool = False) -> list[str]:
+def enter_command(engine: Engine, *, inside: bool = False, as_user: bool = False) -> list[str]:
     """Return what to put before a command to run it in the engine's network namespace.
 
-    With INSIDE the command also sees the engine's root: its programs (ip, nft, podman) and its file system.
+    With INSIDE the command also sees the engine's root: its programs (ip, nft, podman) and its file system. AS_USER it
+    is run as the engine itself is, by the same user with the same variables.
     """
-    target = f"--target={engine.keeper_pid}"
-    return ["nsenter", target, "--net", *(["--mount", "--cgroup"] if inside else []), "--"]
+    namespaces = ["--net", *(["--mount", "--cgroup"] if inside else [])]
+    account = [f"--setuid={user.UID}", f"--setgid={user.UID}"] if as_user and engine.rootless else []
+    settings = [f"{name}={value}" for name, value in _variables(engine).items()] if as_user else []
+    return [
+        "nsenter",
+        f"--target={engine.keeper_pid}",
+        *namespaces,
+        *account,
+        "--",
+        *(["env"] if as_user else []),
+        *settings,
+    ]
+
+
+def _variables(engine: Engine) -> Mapping[str, str]:
+    """Return those of the engine's user; a rootless podman goes to the engine, for only there it is in its cgroup."""
+    own = daemons.environment(engine.spec, engine.directory)
+    return {**own, engine.variable: engine.endpoint} if engine.rootless else own
 
 
 def _directory_of(engine: Engine | Path | str) -> Path:
@@ -148,8 +165,12 @@ def _make_room(engine: Engine) -> None:
     mounts.note_run_netns()
     for name in ("exec", "run", "tmp", "networks"):
         (engine.directory / name).mkdir()
-    shared = daemons.netns_directory(engine.kind, engine.directory)
-    if shared == mounts.RUN_NETNS:
+    if engine.rootless:
+        user.give_directories(engine.directory)
+    shared = daemons.netns_directory(engine.spec, engine.directory)
+    if shared is None:
+        _spawn_keeper(engine)
+    elif shared == mounts.RUN_NETNS:
         with mounts.run_netns_shared():
             _spawn_keeper(engine)
     else:

@@ -5,8 +5,9 @@ runc's way there starts at the host's. So the root of the namespace itself is ch
 that is in a chroot: its namespace's real root is joined first (see linux.private_mount_namespace).
 
 Inside, the tree is an overlay on the cache with its changes in memory; /proc, /sys and /run are new. /dev is the
-host's, and so is every other top-level directory but those that hold programs and their state: a host path under /tmp,
-/home or /root means the same inside and outside. Of the host's /var and /run only the engine's own directory is there.
+host's (a rootless engine has one of its own, see devices.py), and so is every other top-level directory but those that
+hold programs and their state: a host path under /tmp, /home or /root means the same inside and outside. Of the host's
+/var and /run only the engine's own directory is there.
 """
 
 from __future__ import annotations
@@ -15,22 +16,25 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.engines import cgroups, linux
+from tests.engines import cgroups, daemons, devices, linux, user
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tests.engines.state import Engine
 
 _PROGRAMS = {"bin", "lib", "lib32", "lib64", "libx32", "sbin", "usr"}
 _NOT_SHARED = _PROGRAMS | {"boot", "dev", "etc", "proc", "run", "sys", "var"}
 _MODULES = Path("/usr/lib/modules")
 
 
-def enter(directory: Path, tree: Path, shared: Path, etc: Mapping[str, str], cgroup: str) -> None:
+def enter(engine: Engine, tree: Path, cgroup: str) -> None:
     """Move this process there.
 
-    DIRECTORY and SHARED look the same inside; mounts made in SHARED are seen outside. ETC are files below /etc.
+    The engine's directory looks the same inside, and so does the one that it shares, where mounts are seen outside.
     """
-    shared_mount = linux.clone_mount(shared)
+    directory, shared = engine.directory, daemons.netns_directory(engine.spec, engine.directory)
+    shared_mount = linux.clone_mount(shared) if shared else -1
     linux.private_mount_namespace(linux.CLONE_NEWNET)
     linux.loopback_up()
     scratch, root = directory / "scratch", directory / "root"
@@ -38,11 +42,13 @@ def enter(directory: Path, tree: Path, shared: Path, etc: Mapping[str, str], cgr
     cgroups.enter(cgroup, scratch / "cgroup")
     _mount_tree(tree, scratch, root)
     _mount_system(root)
+    _mount_devices(root / "dev", own=engine.rootless)
     _share_host_directories(root)
     _show(directory, root)
-    _show_shared(shared_mount, shared, root)
-    _write_files(root / "etc", etc)
-    _prepare_storage(scratch, root, directory / "data")
+    if shared:
+        _show_shared(shared_mount, shared, root)
+    _write_files(root / "etc", daemons.settings(engine.spec, directory))
+    _prepare_storage(scratch, root, directory / "data", f"uid={user.UID},mode=711" if engine.rootless else "mode=711")
     linux.set_propagation(root, linux.MS_PRIVATE)
     _become_root(root)
 
@@ -67,11 +73,17 @@ def _mount_system(root: Path) -> None:
     cgroups.mount_for_engine(root / "sys/fs/cgroup")
     linux.mount("run", root / "run", "tmpfs", data="mode=755")
     (root / "run/lock").mkdir()
-    linux.bind(Path("/dev"), root / "dev", recursive=True)
-    _mount_missing(root / "dev/pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")
-    _mount_missing(root / "dev/shm", "tmpfs", "mode=1777")
     if _MODULES.is_dir():
         linux.bind(_MODULES, root / "usr/lib/modules")
+
+
+def _mount_devices(dev: Path, *, own: bool) -> None:
+    if own:
+        devices.mount(dev)
+    else:
+        linux.bind(Path("/dev"), dev, recursive=True)
+    _mount_missing(dev / "pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")
+    _mount_missing(dev / "shm", "tmpfs", "mode=1777")
 
 
 def _mount_missing(target: Path, fstype: str, options: str) -> None:
@@ -105,13 +117,13 @@ def _write_files(etc: Path, files: Mapping[str, str]) -> None:
         (etc / name).write_text(text)
 
 
-def _prepare_storage(scratch: Path, root: Path, data: Path) -> None:
+def _prepare_storage(scratch: Path, root: Path, data: Path, options: str) -> None:
     """Keep DATA on disk if overlays work there, else in memory."""
     data.mkdir(exist_ok=True)
     inside = root / data.relative_to("/")
     if not _overlay_works(data, scratch / "probe"):
         print(f"no overlay can have its changes in {data}: images and containers are kept in memory", flush=True)
-        linux.mount("data", inside, "tmpfs", data="mode=711")
+        linux.mount("data", inside, "tmpfs", data=options)
 
 
 def _overlay_works(data: Path, target: Path) -> bool:

@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 from tests.engines.errors import EngineSetupError
 
 Kind = Literal["docker", "podman"]
+VARIABLES: dict[Kind, str] = {"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"}
+"""The environment variable that says where an engine is."""
 
 # What every engine's tree has: the directory skeleton, a shell to look around with, and the tools both kinds call.
 _COMMON = (
@@ -28,6 +30,8 @@ _PACKAGES: dict[Kind, tuple[str, ...]] = {
     "docker": ("docker.io", "containerd", "procps", "tini"),  # procps: "top" runs the engine's own ps
     "podman": ("podman", "aardvark-dns", "catatonit", "conmon", "netavark"),  # catatonit: HostConfig.Init
 }
+# An ordinary user's namespaces and networks: newuidmap, and what each version takes for its network.
+_ROOTLESS = ("passt", "slirp4netns", "uidmap")
 _MAIN_PACKAGE: dict[Kind, str] = {"docker": "docker.io", "podman": "podman"}
 
 
@@ -48,19 +52,21 @@ class TreeSpec(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """One engine that can be started: NAME is kind and series, as in ``docker-20.10``."""
+    """One engine that can be started: NAME is kind and series, as in ``docker-20.10``, and whether it is rootless."""
 
     name: str
     kind: Kind
     suite: str
+    rootless: bool = False
+    """An ordinary user runs it."""
 
     @property
     def series(self) -> str:
-        return self.name.partition("-")[2]
+        return self.name.split("-")[1]
 
     @property
     def packages(self) -> tuple[str, ...]:
-        return (*_COMMON, *_PACKAGES[self.kind])
+        return (*_COMMON, *_PACKAGES[self.kind], *(_ROOTLESS if self.rootless else ()))
 
     @property
     def main_package(self) -> str:
@@ -76,6 +82,9 @@ ENGINES: dict[str, EngineSpec] = {
         EngineSpec("podman-5.4", "podman", "trixie"),
         EngineSpec("docker-28.5", "docker", "sid"),
         EngineSpec("podman-5.8", "podman", "sid"),
+        EngineSpec("podman-4.3-rootless", "podman", "bookworm", rootless=True),
+        EngineSpec("podman-5.4-rootless", "podman", "trixie", rootless=True),
+        EngineSpec("podman-5.8-rootless", "podman", "sid", rootless=True),
     )
 }
 

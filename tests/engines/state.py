@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.engines import cgroups
+from tests.engines import cgroups, daemons
 from tests.engines.errors import EngineSetupError
-from tests.engines.specs import Kind, spec_of
+from tests.engines.specs import VARIABLES, EngineSpec, Kind, spec_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -36,6 +36,20 @@ class Engine:
     @property
     def socket(self) -> Path:
         return Path(self.endpoint.removeprefix("unix://"))
+
+    @property
+    def spec(self) -> EngineSpec:
+        return spec_of(self.name)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that tells programs where such an engine is."""
+        return VARIABLES[self.kind]
+
+    @property
+    def rootless(self) -> bool:
+        """Whether an ordinary user runs it."""
+        return self.spec.rootless
 
     @property
     def log(self) -> Path:
@@ -79,8 +93,9 @@ class Record:
         return cls(fields["name"], fields["tree"], tuple(fields["arguments"]), fields["version"])
 
     def engine(self, directory: Path) -> Engine:
-        kind = spec_of(self.name).kind
-        return Engine(self.name, kind, self.version, f"unix://{directory / f'{kind}.sock'}", directory)
+        spec = spec_of(self.name)
+        socket = daemons.socket(spec, directory)
+        return Engine(self.name, spec.kind, self.version, f"unix://{socket}", directory)
 
 
 def base_directory() -> Path:

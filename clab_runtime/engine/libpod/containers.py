@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from clab_runtime.engine import schema
+from clab_runtime.engine.target import named
+
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
 
@@ -11,3 +14,10 @@ class Containers:
 
     def __init__(self, client: "EngineClient") -> None:
         self._client = client
+
+    async def create(self, container: schema.ContainerSpec) -> schema.Created:
+        """Create a container without starting it; POST /libpod/containers/create."""
+        named(container.name, "container name")
+        return await self._client.request(
+            "POST", "/libpod/containers/create", schema.Created, json=container, dedicated=True
+        )

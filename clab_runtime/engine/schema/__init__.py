@@ -4,7 +4,7 @@ Go sends `null` for empty lists and maps, hence the many `| None`; unknown field
 is at its default. None of these appear in a signature of clab_runtime.runtime.
 """
 
-from clab_runtime.engine.schema.base import Empty, Reply, Request
+from clab_runtime.engine.schema.base import Empty, LibpodRequest, Reply, Request
 from clab_runtime.engine.schema.container_create import (
     ContainerCreate,
     Created,
@@ -45,6 +45,21 @@ from clab_runtime.engine.schema.images import (
     ProgressDetail,
     ProgressLine,
 )
+from clab_runtime.engine.schema.libpod_containers import (
+    ContainerSpec,
+    NamedVolume,
+    Namespace,
+    PerNetwork,
+    PortMapping,
+    Rlimit,
+    SpecCPU,
+    SpecDevice,
+    SpecMemory,
+    SpecMount,
+    SpecPids,
+    SpecResources,
+)
+from clab_runtime.engine.schema.libpod_images import LibpodImage
 from clab_runtime.engine.schema.libpod_networks import (
     LibpodLeaseRange,
     LibpodNetwork,
@@ -72,6 +87,7 @@ __all__ = [
     "ContainerCreate",
     "ContainerHostConfig",
     "ContainerInspect",
+    "ContainerSpec",
     "ContainerState",
     "ContainerSummary",
     "Created",
@@ -98,15 +114,19 @@ __all__ = [
     "ImageSummary",
     "Info",
     "LibpodHost",
+    "LibpodImage",
     "LibpodInfo",
     "LibpodLeaseRange",
     "LibpodNetwork",
     "LibpodNetworkCreate",
     "LibpodNetworkRemoval",
+    "LibpodRequest",
     "LibpodSecurity",
     "LibpodStore",
     "LibpodSubnet",
     "Mount",
+    "NamedVolume",
+    "Namespace",
     "Network",
     "NetworkConnect",
     "NetworkContainer",
@@ -115,13 +135,22 @@ __all__ = [
     "NetworkDisconnect",
     "NetworkSettings",
     "NetworkingConfig",
+    "PerNetwork",
     "Port",
     "PortBinding",
+    "PortMapping",
     "ProgressDetail",
     "ProgressLine",
     "Reply",
     "Request",
     "RestartPolicy",
+    "Rlimit",
+    "SpecCPU",
+    "SpecDevice",
+    "SpecMemory",
+    "SpecMount",
+    "SpecPids",
+    "SpecResources",
     "SummaryNetworkSettings",
     "Ulimit",
     "Version",

@@ -14,3 +14,7 @@ class Reply(Struct, rename="pascal", kw_only=True, gc=False):
 
 class Request(Struct, rename="pascal", kw_only=True, omit_defaults=True):
     """What engines are sent."""
+
+
+class LibpodRequest(Struct, kw_only=True, omit_defaults=True):
+    """What Podman is sent by its own API, whose words are as they are written here."""

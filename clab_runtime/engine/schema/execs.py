@@ -28,10 +28,11 @@ class ExecStart(Request, omit_defaults=False):
 
 
 class ExecInspect(Reply):
-    """GET /exec/{id}/json; `pid` is the host's number of the process."""
+    """GET /exec/{id}/json; `pid` is the host's number of the process, `can_remove` Podman's word for an end."""
 
     id: str = field(name="ID", default="")
     container_id: str = field(name="ContainerID", default="")
     running: bool = False
+    can_remove: bool = False
     exit_code: int | None = None
     pid: int = 0

@@ -1,5 +1,7 @@
 """What Podman says of itself, in its own words."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct, field
 
 
@@ -21,6 +23,10 @@ class LibpodHost(Struct):
     """The machine, as Podman sees it."""
 
     security: LibpodSecurity = field(default_factory=LibpodSecurity)
+    cgroup_version: str = field(name="cgroupVersion", default="")
+    """`v1` or `v2`."""
+    cgroup_controllers: Sequence[str] | None = field(name="cgroupControllers", default=None)
+    """What a rootless Podman has been given."""
 
 
 class LibpodInfo(Struct):

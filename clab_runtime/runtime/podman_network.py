@@ -1,0 +1,97 @@
+"""A node's place in its network, its ports and its names, as Podman is asked for them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+from clab_runtime.engine import schema
+from clab_runtime.engine.version import APIVersion, EngineInfo
+from clab_runtime.models import NodeConfig
+from clab_runtime.runtime import ports
+from clab_runtime.runtime.addresses import extra_hosts
+from clab_runtime.runtime.attachment import Attachment
+from clab_runtime.runtime.podman_version import is_since, unsupported
+
+HOST_GATEWAY_SINCE: Final = APIVersion(4, 7)
+"""The first Podman that puts an address for `host-gateway`; older ones write the word itself."""
+
+
+def network_namespace(network: Attachment) -> schema.Namespace:
+    """Choose the network namespace."""
+    return schema.Namespace(nsmode="bridge") if network.place else shared_namespace(network.network_mode)
+
+
+def hostname_namespace(network: Attachment) -> schema.Namespace | None:
+    """Share the hostname with the container whose network is shared."""
+    return shared_namespace(network.network_mode) if network.shares_namespace else None
+
+
+def shared_namespace(mode: str) -> schema.Namespace:
+    """Put `none`, `host`, `private` or `container:<id>` into Podman's words."""
+    kind, _, container = mode.partition(":")
+    return schema.Namespace(nsmode=kind, value=container)
+
+
+def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
+    """Say what is asked for in each network."""
+    place = network.place
+    if place is None:
+        return {}
+    asked = schema.PerNetwork(
+        static_ips=[address for address in (place.ipv4, place.ipv6) if address],
+        static_mac=place.mac,
+        interface_name=place.interface,
+        aliases=place.aliases,
+    )
+    return {network.network_mode: asked}
+
+
+def port_mappings(node: NodeConfig, info: EngineInfo) -> list[schema.PortMapping]:
+    """Say for each port of the container where it is published."""
+    mappings: list[schema.PortMapping] = []
+    for key, places in ports.port_bindings(node.port_bindings).items():
+        mappings += _of_port(key, places, info)
+    return mappings
+
+
+def exposed_ports(node: NodeConfig) -> Mapping[int, str]:
+    """Collect the ports that are published or exposed alone, each with its protocols."""
+    exposed: dict[int, list[str]] = {}
+    for key in ports.exposed_ports(node):
+        port, _, protocol = key.partition("/")
+        exposed.setdefault(int(port), []).append(protocol)
+    return {port: ",".join(protocols) for port, protocols in exposed.items()}
+
+
+def added_hosts(node: NodeConfig, info: EngineInfo) -> tuple[str, ...]:
+    """Check the lines of /etc/hosts."""
+    lines = extra_hosts(node.extra_hosts)
+    if any(line.endswith(":host-gateway") for line in lines) and not is_since(info, HOST_GATEWAY_SINCE):
+        raise unsupported(info, f"extra-hosts with host-gateway, which needs Podman {HOST_GATEWAY_SINCE}")
+    return lines
+
+
+def _of_port(key: str, places: Sequence[schema.PortBinding], info: EngineInfo) -> Iterator[schema.PortMapping]:
+    """Give a port of the container its places on the host."""
+    port, _, protocol = key.partition("/")
+    _refuse_impossible(key, places, info)
+    for place in places:
+        yield schema.PortMapping(
+            container_port=int(port),
+            protocol=protocol,
+            host_ip=place.host_ip,
+            host_port=int(place.host_port or 0),
+        )
+
+
+def _refuse_impossible(key: str, places: Sequence[schema.PortBinding], info: EngineInfo) -> None:
+    """Refuse places that Podman would take for others, or where nobody would be heard."""
+    chosen = [place.host_ip for place in places if not int(place.host_port.partition("-")[0] or 0)]
+    for place in places:
+        if "-" in place.host_port:
+            raise unsupported(info, f"portbindings {key!r}: choosing among the host's ports {place.host_port}")
+        if place.host_ip and ip_address(place.host_ip).is_loopback and ":" in place.host_ip:
+            # It publishes by rules of the kernel, which has no way from ::1 into a container.
+            raise unsupported(info, f"portbindings {key!r}: publishing at {place.host_ip}")
+    if len(chosen) > len(set(chosen)):
+        raise unsupported(info, f"portbindings {key!r}: choosing two of the host's ports for one")
