@@ -32,6 +32,13 @@ def sent(mgmt: MgmtNet) -> dict[str, object]:
     return body
 
 
+def told_range(subnet: schema.LibpodSubnet) -> str:
+    """Tell the range of a network's only subnet in Docker's words."""
+    pools = network_from_reply(schema.LibpodNetwork(id="x", subnets=[subnet])).ipam.config
+    assert pools is not None
+    return pools[0].ip_range
+
+
 # ---------------------------------------------------------------- asked for
 
 
@@ -100,13 +107,14 @@ def test_auto_is_a_random_unique_local_subnet() -> None:
 def test_a_range_leaves_out_what_no_interface_can_have_and_is_told_as_it_was_given(
     subnet: str, ip_range: str, bounds: tuple[str, str]
 ) -> None:
-    version = 6 if ":" in subnet else 4
-    mgmt = MgmtNet(**{f"ipv{version}_subnet": subnet, f"ipv{version}_range": ip_range})
-    (made,) = network_request(mgmt).subnets
+    if ":" in subnet:
+        mgmt = MgmtNet(ipv6_subnet=subnet, ipv6_range=ip_range)
+    else:
+        mgmt = MgmtNet(ipv4_subnet=subnet, ipv4_range=ip_range)
+    made = network_request(mgmt).subnets[0]
     assert made.lease_range is not None
     assert (made.lease_range.start_ip, made.lease_range.end_ip) == bounds
-    (pool,) = network_from_reply(schema.LibpodNetwork(id="x", subnets=[made])).ipam.config or ()
-    assert pool.ip_range == ip_range
+    assert told_range(made) == ip_range
 
 
 @pytest.mark.parametrize(("ip_range", "gateway"), [("10.0.0.0/32", ""), ("10.0.0.9/32", "10.0.0.9")])
@@ -245,8 +253,7 @@ def test_a_network_is_told_in_dockers_words() -> None:
 )
 def test_a_range_that_is_no_subnet_is_not_told(lease: schema.LibpodLeaseRange | None) -> None:
     subnet = schema.LibpodSubnet("10.0.0.0/24", "10.0.0.1", lease)
-    (pool,) = network_from_reply(schema.LibpodNetwork(id="x", subnets=[subnet])).ipam.config or ()
-    assert pool.ip_range == ""
+    assert told_range(subnet) == ""
 
 
 def test_a_network_without_a_bridge_has_none() -> None:
