@@ -127,6 +127,7 @@ async def test_a_node_is_linked_at_its_start_and_no_more_after_its_end(lab: Lab)
 
 async def test_a_container_that_is_gone_already_loses_its_link(lab: Lab) -> None:
     name = await lab.up()
+    await lab.client.containers.kill(name, "KILL")  # a removal by Podman 5 would wait for it to end by itself
     await lab.client.containers.remove(name, force=True)
     assert netns.find(name)
     await lab.runtime.delete_container(name)
