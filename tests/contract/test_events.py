@@ -1,4 +1,4 @@
-"""Events on a real Docker: which come, in which order, and that none is missed."""
+"""Events on real engines: which come, in which order, and that none is missed."""
 
 from typing import cast
 
