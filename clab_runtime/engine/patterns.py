@@ -1,8 +1,8 @@
 """Names that Podman may take for another container's.
 
 Podman keeps its state in SQLite since 4.5, and where no container has exactly the name that is asked for, it looks for
-ids by LIKE, in which `_` stands for any character and `%` for any number of them. So `%` is the only container there is,
-and deleting it deletes that.
+ids by LIKE, in which `_` stands for any character and `%` for any number of them. So `%` is the only container there
+is, and deleting it deletes that.
 """
 
 import re

@@ -69,7 +69,7 @@ def _tmpfs(path: str, text: str, info: EngineInfo) -> schema.SpecMount:
     given = text.split(",") if text else []
     _refuse_unknown(given, info)
     strict = [f"no{word}" for word in _CHOICES if word not in given and f"no{word}" not in given]
-    return schema.SpecMount(type="tmpfs", destination=path, options=[*given, *strict, "notmpcopyup"])
+    return schema.SpecMount(type="tmpfs", source="tmpfs", destination=path, options=[*given, *strict, "notmpcopyup"])
 
 
 def _refuse_unknown(options: Sequence[str], info: EngineInfo) -> None:

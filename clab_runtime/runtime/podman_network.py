@@ -6,14 +6,17 @@ from typing import Final
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion, EngineInfo
-from clab_runtime.models import NodeConfig
-from clab_runtime.runtime import ports
+from clab_runtime.models import DNSConfig, NodeConfig
+from clab_runtime.runtime import ports, settings
 from clab_runtime.runtime.addresses import extra_hosts
 from clab_runtime.runtime.attachment import Attachment
 from clab_runtime.runtime.podman_version import is_since, unsupported
 
 HOST_GATEWAY_SINCE: Final = APIVersion(4, 7)
 """The first Podman that puts an address for `host-gateway`; older ones write the word itself."""
+
+SCTP_EXPOSED_SINCE: Final = APIVersion(5, 0)
+"""A Podman that does not refuse to expose a port of SCTP, as 4.3 does."""
 
 
 def network_namespace(network: Attachment) -> schema.Namespace:
@@ -54,13 +57,22 @@ def port_mappings(node: NodeConfig, info: EngineInfo) -> list[schema.PortMapping
     return mappings
 
 
-def exposed_ports(node: NodeConfig) -> Mapping[int, str]:
-    """Collect the ports that are published or exposed alone, each with its protocols."""
-    exposed: dict[int, list[str]] = {}
-    for key in ports.exposed_ports(node):
-        port, _, protocol = key.partition("/")
-        exposed.setdefault(int(port), []).append(protocol)
-    return {port: ",".join(protocols) for port, protocols in exposed.items()}
+def exposed_ports(node: NodeConfig, info: EngineInfo) -> Mapping[int, str]:
+    """Collect the ports that are exposed, each with its protocols; that published ones are is understood."""
+    exposed: dict[int, set[str]] = {}
+    for port, protocol in ports.port_set(node):
+        if protocol == "sctp" and not is_since(info, SCTP_EXPOSED_SINCE):
+            raise unsupported(info, f"portset {port}/sctp")
+        exposed.setdefault(port, set()).add(protocol)
+    return {port: ",".join(sorted(protocols)) for port, protocols in exposed.items()}
+
+
+def name_resolution(node: NodeConfig, network: Attachment, info: EngineInfo) -> DNSConfig:
+    """Check how names are resolved; a container without a network gets no resolv.conf that it could be said in."""
+    dns = settings.name_resolution(node.dns)
+    if network.network_mode == "none" and dns != DNSConfig():
+        raise unsupported(info, "dns with networkmode 'none'")
+    return dns
 
 
 def added_hosts(node: NodeConfig, info: EngineInfo) -> tuple[str, ...]:

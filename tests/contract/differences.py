@@ -36,12 +36,23 @@ class Difference:
 
 LIMITS = "a rootless Podman limits nothing where cgroups are those of version 1, as on the tests' machine"
 PAUSE = "a rootless Podman pauses nothing where cgroups are those of version 1, as on the tests' machine"
+_NO_HEALTH = {"Status": "", "FailingStreak": 0, "Log": None}
+_PODMAN = "podman-.*"
+_SHOWN_ONCE = "Podman shows a port that is published at all addresses once"
+_SOME_SHOWN = "Podman does not show all of its security options, whose effect is seen inside"
 
 DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "a log that is not kept": (
         Difference("podman-.*", "Podman is not asked for a log that it does not keep: UnsupportedOperationError"),
     ),
     "a log line's time": (Difference("podman-.*", "Podman tells the time of a log line in whole seconds"),),
+    "all addresses as read back": (
+        Difference("podman-4.*", _SHOWN_ONCE, {"": "18081"}),
+        Difference(_PODMAN, _SHOWN_ONCE, {"0.0.0.0": "18081"}),
+    ),
+    "binds as read back": (
+        Difference(_PODMAN, "Podman shows binds in an order of its own, with the options that it has added"),
+    ),
     "bridge-comes-with-containers": (
         Difference(
             "podman-.*",
@@ -49,12 +60,22 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             "is set up by start_container",
         ),
     ),
+    "capabilities as read back": (
+        Difference(
+            "podman-5.*",
+            "Podman 5 is asked for the capabilities that Docker's containers have by default, and shows them",
+            ["AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW"],
+        ),
+    ),
+    "cgroup": (Difference(_PODMAN, "Podman calls a container's cgroup `libpod-<id>`", "libpod-"),),
+    "cgroup namespace": (Difference(_PODMAN, "Podman shows the cgroup namespace by its own API alone"),),
     "created-container-keeps-network": (
         Difference("podman-.*", "Podman keeps a network for a container that was created and has never run"),
     ),
     "default-bridge": (
         Difference("podman-.*", "the default network is called podman; `bridge` is taken for it", "podman0"),
     ),
+    "device permissions as read back": (Difference(_PODMAN, "Podman does not show a device's permissions", ""),),
     "driver-option-unknown": (
         Difference("podman-.*", "Podman drops options of a network that it does not know, so they are refused"),
     ),
@@ -76,6 +97,20 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     ),
     "external-access-false": (
         Difference("podman-.*", "netavark keeps nobody out of a network, so external-access false is refused"),
+    ),
+    "health of a container without a check": (
+        Difference(_PODMAN, "Podman shows an empty health where there is no check", _NO_HEALTH),
+    ),
+    "health output as read back": (
+        Difference(
+            "podman-4.*", "Podman 4 keeps the lines that a health check writes without their ends", "/bin/sh was here"
+        ),
+    ),
+    "health timers": (Difference(_PODMAN, "without systemd Podman checks health only when it is asked to"),),
+    "hidden paths as read back": (
+        Difference(
+            _PODMAN, "Podman does not show which paths of /proc and /sys are hidden; it is seen inside", [None, None]
+        ),
     ),
     "hostile create_net driver_opts": (
         Difference("podman-.*", "Podman would not read these options, so they are looked at before it", "before"),
@@ -102,6 +137,34 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     ),
     "pull retried": (
         Difference("podman-.*", "Podman tells nobody that it tries again: the pull goes on, or ends with an error"),
+    "image as read back": (Difference(_PODMAN, "Podman shows the image by its full name", "localhost/busybox:latest"),),
+    "interface as read back": (Difference(_PODMAN, "Podman does not show an interface's name; it is seen inside"),),
+    "interface-prefix": (
+        Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
+    ),
+    "name servers without a network": (
+        Difference(_PODMAN, "Podman gives a container without a network no resolv.conf: `dns` is refused there"),
+    ),
+    "network mode as read back": (
+        Difference(_PODMAN, "Podman shows the network apart from the mode, which is `bridge`", "bridge"),
+    ),
+    "networks of a shared namespace": (
+        Difference(_PODMAN, "Podman shows the other container's networks where the namespace is shared"),
+    ),
+    "published at ::1": (
+        Difference(_PODMAN, "Podman publishes by rules of the kernel, which has no way from ::1 into a container"),
+    ),
+    "security options as read back": (
+        Difference("podman-4.*", _SOME_SHOWN, ["no-new-privileges"]),
+        Difference(_PODMAN, _SOME_SHOWN, ["no-new-privileges", "unmask=all"]),
+    ),
+    "static addresses as read back": (
+        Difference(_PODMAN, "Podman shows the addresses that a container has, not those that were asked for"),
+    ),
+    "sysctls as read back": (Difference(_PODMAN, "Podman does not show sysctls; they are seen inside"),),
+    "tmpfs as read back": (Difference(_PODMAN, "Podman shows a tmpfs with the options that are added"),),
+    "tmpfs options": (
+        Difference(_PODMAN, "of a tmpfs's options Podman knows size, mode, propagation, ro, exec, suid and dev"),
     ),
     "usual-bridge": (Difference("podman-.*", "Podman calls bridges podman1, podman2, ...", r"podman[0-9]+"),),
 }
@@ -115,6 +178,12 @@ Differs = Callable[[str], Difference | None]
 def difference(engine: Engine, name: str) -> Difference | None:
     """Find how an engine differs in something that is in the table."""
     return next((found for found in DIFFERENCES[name] if re.fullmatch(found.engines, engine.name)), None)
+
+
+def usually(differs: Differs, name: str, value: Any) -> Any:  # noqa: ANN401 - anything that a test compares
+    """Return what is to be expected: the value, but on engines that differ in it theirs."""
+    found = differs(name)
+    return value if found is None else found.value
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from anyio.abc import ByteStream, SocketStream
 
 from clab_runtime import (
+    ConflictError,
     ContainerRuntime,
     EndpointlessNode,
     HealthcheckConfig,
@@ -41,6 +42,9 @@ FOREVER = "sleep 100000"
 """A command that goes on, whatever signal but KILL it gets: it is the container's first process."""
 POLITE = "sh -c 'trap \"exit 3\" TERM; echo ready; while :; do sleep 1000 & wait $!; done'"
 """A command that ends with 3 when it is asked to, once it has said that it is ready."""
+
+MOST_ROUNDS = 3
+"""How often all containers are removed: Podman keeps one whose namespaces another one shares."""
 
 LIMIT = 20.0
 """Seconds that what a test waits for may take."""
@@ -136,9 +140,10 @@ class Lab:
 
     async def clean(self) -> None:
         """Remove all that is left."""
-        async with anyio.create_task_group() as tasks:
-            for name in await self.names():
-                tasks.start_soon(self._remove, name)
+        for _ in range(MOST_ROUNDS):
+            async with anyio.create_task_group() as tasks:
+                for name in await self.names():
+                    tasks.start_soon(self._remove, name)
         for network in await self.client.networks.list():
             if network.name.startswith(self.name):
                 await self.client.networks.remove(network.id)
@@ -152,8 +157,10 @@ class Lab:
             link.unlink()
 
     async def _remove(self, container: str) -> None:
-        with suppress(NotFoundError):
-            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
+        with suppress(NotFoundError, ConflictError):
+            await self.client.containers.kill(container)  # Podman asks it to end, and waits, before it removes it
+        with suppress(NotFoundError, ConflictError):  # the engine itself may be removing it, or Podman keeps it for now
+            await remove(self.client, container, LIMIT)
 
 
 @asynccontextmanager
