@@ -27,8 +27,8 @@ from clab_runtime import (
     with_mgmt_net,
 )
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.runtime.docker import DockerRuntime
-from clab_runtime.runtime.stopping import signal_number, stop_with_signal
+from clab_runtime.runtime.docker import DockerDialect, DockerRuntime
+from clab_runtime.runtime.stopping import signal_number
 from tests.conftest import NoLeaks
 from tests.contract.lab import POLITE, Lab, open_lab, until, within
 from tests.engine.fake_engine import Peer, Request, Script, answer, answering, fake_engine
@@ -259,7 +259,7 @@ async def test_a_container_that_removes_itself_is_stopped_by_a_signal(lab: Lab) 
 )
 async def test_a_word_that_is_no_signal_is_refused_before_any_request(signal: str) -> None:
     with pytest.raises(InvalidValueError, match="signal"):
-        await stop_with_signal(EngineClient("unix:///nowhere"), "r1", signal, 1)
+        await DockerDialect().stop_with_signal(EngineClient("unix:///nowhere"), "r1", signal, 1)
 
 
 @pytest.mark.parametrize(
