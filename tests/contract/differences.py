@@ -42,10 +42,6 @@ _SHOWN_ONCE = "Podman shows a port that is published at all addresses once"
 _SOME_SHOWN = "Podman does not show all of its security options, whose effect is seen inside"
 
 DIFFERENCES: dict[str, tuple[Difference, ...]] = {
-    "a log that is not kept": (
-        Difference("podman-.*", "Podman is not asked for a log that it does not keep: UnsupportedOperationError"),
-    ),
-    "a log line's time": (Difference("podman-.*", "Podman tells the time of a log line in whole seconds"),),
     "all addresses as read back": (
         Difference("podman-4.*", _SHOWN_ONCE, {"": "18081"}),
         Difference(_PODMAN, _SHOWN_ONCE, {"0.0.0.0": "18081"}),
@@ -85,16 +81,6 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             "Podman before 5.5 makes no network of a subnet that is on the host already, be it on the network's bridge",
         ),
     ),
-    "events of a container's end": (
-        Difference(
-            "podman-.*",
-            "Podman tells of a container's preparation (`init`) and of the tidying behind it (`cleanup`), too",
-            frozenset({"init", "cleanup"}),
-        ),
-    ),
-    "events of an exec": (
-        Difference("podman-.*", "Podman's events do not say which command an exec is, and none that it was created"),
-    ),
     "external-access-false": (
         Difference("podman-.*", "netavark keeps nobody out of a network, so external-access false is refused"),
     ),
@@ -116,25 +102,6 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "hostile pause_container": (Difference(".*-rootless", PAUSE, "before"),),
     "hostile start_container cpuset": (Difference(".*-rootless", LIMITS, "before"),),
     "hostile start_container memory": (Difference(".*-rootless", LIMITS, "before"),),
-    "image name": (
-        Difference("podman-.*", "Podman loads an image under localhost, and lists it so", "localhost/busybox:latest"),
-    ),
-    "image storage": (Difference("podman-.*", "the storage driver is called overlay; no merged directory", "overlay"),),
-    "interface-prefix": (
-        Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
-    ),
-    "ports for any address": (
-        Difference("podman-.*", "Podman tells of a port on all addresses once, as one on 0.0.0.0"),
-    ),
-    "pull progress": (
-        Difference(
-            "podman-.*",
-            "Podman tells the bytes of a layer only after its first second, and has no last word",
-            "Pull complete",
-        ),
-    ),
-    "pull retried": (
-        Difference("podman-.*", "Podman tells nobody that it tries again: the pull goes on, or ends with an error"),
     "image as read back": (Difference(_PODMAN, "Podman shows the image by its full name", "localhost/busybox:latest"),),
     "interface as read back": (Difference(_PODMAN, "Podman does not show an interface's name; it is seen inside"),),
     "interface-prefix": (
