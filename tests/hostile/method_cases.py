@@ -37,7 +37,7 @@ NO_NAMES: Sequence[object] = (
 )
 """What no container is called, nor an image: refused before any request."""
 STRANGERS: Sequence[object] = (
-    "a/b", EVIL_LINE, "50%", "n\u0153ud", "x1?force=1", "x1#y", "a b", "*", "{}", "\u202e1x", LONG,
+    "a/b", EVIL_LINE, "x1%", "n\u0153ud", "x1?force=1", "x1#y", "a b", "*", "{}", "\u202e1x", LONG,
 )
 """What is carried to the engine as it is, which knows none of it."""
 # fmt: on
