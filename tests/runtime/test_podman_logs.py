@@ -12,7 +12,7 @@ from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.podman_logs import read_logs, without_further_timestamps
 from clab_runtime.stream import Stream
 from tests.conftest import NoLeaks
-from tests.engine.fake_engine import Peer, Request, answer, chunk, chunked, fake_engine
+from tests.engine.fake_engine import Peer, Request, answer, chunked, fake_engine
 
 FIRST, LATER = b"2026-01-02T03:04:05Z", b"2026-01-02T03:04:06Z"
 EARLIER = b"2026-01-02T03:04:04Z"
@@ -62,7 +62,7 @@ class Log:
         else:
             self.asked.set()
             await self.written.wait()
-            await peer.send(chunked(frames(*self._lines), end=False), chunk(frames(b"new\n")), b"0\r\n\r\n")
+            await peer.send(chunked(frames(*self._lines, b"new\n")))
 
 
 def followed(client: EngineClient, tail: int | None = None) -> Stream[LogLine]:
