@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "engine.http1",
         "engine.lazy",
         "engine.pace",
+        "engine.patterns",
         "engine.podman_auth",
         "engine.processes",
         "engine.reference",

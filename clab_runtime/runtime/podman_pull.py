@@ -78,12 +78,13 @@ class PullLines:
     def feed(self, line: schema.ProgressLine) -> Sequence[schema.ProgressLine]:
         """Return what a line makes known.
 
-        What begins when all else is done may be the configuration: only if more follows of another, it was a layer.
+        What begins when all else is done may be the configuration. It was a layer if it takes its time, or if another
+        one follows.
         """
         if line.status == _BEGUN and line.id not in self._done and all(self._done.values()) and self._done:
             released, self._held = self._held, [self._worded(line)]
             return released
-        if self._held and line.id == self._held[0].id:
+        if self._held and line.id == self._held[0].id and line.status == _DOWNLOADED:
             self._held.append(self._worded(line))
             return ()
         released, self._held = self._held, []

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -188,13 +188,14 @@ async def test_a_registry_that_goes_down_in_the_middle_is_tried_again_and_told_o
     engine: Engine, no_leaks: NoLeaks, differs: Differs
 ) -> None:
     silently = differs("pull retried") is not None
+    broken_off = (EngineStreamError,) if silently else ()
     fractions: list[float] = []
     async with no_leaks(), open_lab(engine) as lab:
         async with scripted_registry(engine, LAYERS) as registry:
             pull = lab.runtime.stream_pull(registry.name)
             await within(pull.__anext__)
             await within(registry.held.wait)
-        with anyio.move_on_after(1) if silently else anyio.fail_after(20):
+        with anyio.move_on_after(1) if silently else anyio.fail_after(20), suppress(*broken_off):
             async for progress in pull:  # the engine goes on so for more than a minute, and then fails
                 fractions.append(progress.fraction)
                 if progress.status.startswith("Retrying"):
@@ -230,9 +231,8 @@ async def test_a_registry_that_knows_its_users_gets_the_credentials_of_the_docke
     lab: Lab, locked: Registry, docker_config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = locked.put("lab/x", "1", OTHER)
-    with pytest.raises(
-        UnauthorizedError, match=f"no credentials were found: use `{lab.runtime.name} login {locked.address}`"
-    ):
+    login = f"{lab.runtime.name} login {locked.address}"
+    with pytest.raises(UnauthorizedError, match=f"no credentials were found: use `{login}`"):
         await lab.runtime.pull_image(image)
 
     log_in(docker_config, {"auths": {locked.address: {"username": USER, "password": "wrong"}}})

@@ -107,6 +107,6 @@ async def test_a_registry_s_refusal_that_podman_4_tells_of_in_a_stream_is_the_an
 
 
 async def test_what_an_image_that_podman_has_is_called_is_podman_s_matter_if_it_names_no_registry() -> None:
-    for image, asked in (("alpine:3", "alpine:3"), ("docker.io/alpine:3", "docker.io%2Flibrary%2Falpine:3")):
+    for image, asked in (("alpine:3", "alpine%3A3"), ("docker.io/alpine:3", "docker.io%2Flibrary%2Falpine%3A3")):
         first, *_ = await pull(pulling(b"{}"), image, "podman")
         assert first.target.endswith(f"/images/{asked}/json")
