@@ -1,7 +1,6 @@
 """A node's place in its network, its ports and its names, as Podman is asked for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Final
 
 from clab_runtime.engine import schema
@@ -41,7 +40,7 @@ def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     if place is None:
         return {}
     asked = schema.PerNetwork(
-        static_ips=[address for address in (place.ipv4, place.ipv6) if address],
+        static_ips=tuple(address for address in (place.ipv4, place.ipv6) if address),
         static_mac=place.mac,
         interface_name=place.interface,
         aliases=place.aliases,
@@ -49,12 +48,10 @@ def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     return {network.network_mode: asked}
 
 
-def port_mappings(node: NodeConfig, info: EngineInfo) -> list[schema.PortMapping]:
+def port_mappings(node: NodeConfig, info: EngineInfo) -> tuple[schema.PortMapping, ...]:
     """Say for each port of the container where it is published."""
-    mappings: list[schema.PortMapping] = []
-    for key, places in ports.port_bindings(node.port_bindings).items():
-        mappings += _of_port(key, places, info)
-    return mappings
+    published = ports.port_bindings(node.port_bindings)
+    return tuple(mapping for key, places in published.items() for mapping in _of_port(key, places, info))
 
 
 def exposed_ports(node: NodeConfig, info: EngineInfo) -> Mapping[int, str]:
@@ -102,8 +99,5 @@ def _refuse_impossible(key: str, places: Sequence[schema.PortBinding], info: Eng
     for place in places:
         if "-" in place.host_port:
             raise unsupported(info, f"portbindings {key!r}: choosing among the host's ports {place.host_port}")
-        if place.host_ip and ip_address(place.host_ip).is_loopback and ":" in place.host_ip:
-            # It publishes by rules of the kernel, which has no way from ::1 into a container.
-            raise unsupported(info, f"portbindings {key!r}: publishing at {place.host_ip}")
     if len(chosen) > len(set(chosen)):
         raise unsupported(info, f"portbindings {key!r}: choosing two of the host's ports for one")

@@ -182,7 +182,7 @@ async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name:
 
 
 def runtime_for(engine: Engine, endpoint: str = "") -> ContainerRuntime:
-    """Make the runtime of an engine's kind, not initialised; by another way to the engine, if one is given."""
+    """Make the runtime of an engine's kind, not initialised; `endpoint` is another way to it."""
     return _RUNTIMES[engine.kind](endpoint or engine.endpoint)
 
 

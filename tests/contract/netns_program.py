@@ -40,8 +40,8 @@ class Program:
     """What a test may ask for."""
 
     def __init__(self, kind: str, endpoint: str) -> None:
-        self._make = lambda: RUNTIMES[kind](endpoint)
-        self.runtime = self._make()
+        self._make, self._endpoint = RUNTIMES[kind], endpoint
+        self.runtime = self._make(endpoint)
         self.calls: dict[str, Callable[[str], Awaitable[None]]] = {
             "init": self._init,
             "create_net": lambda _: self.runtime.create_net(),
@@ -56,7 +56,7 @@ class Program:
     async def _init(self, words: str) -> None:
         os.setresuid(ROOT, ROOT, ROOT)
         await self.runtime.aclose()
-        self.runtime = self._make()
+        self.runtime = self._make(self._endpoint)
         await self.runtime.init(with_mgmt_net(MgmtNet.from_json(words)))
 
     async def _start(self, words: str) -> None:
@@ -100,4 +100,4 @@ async def main(kind: str, endpoint: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, *sys.argv[2:], backend=sys.argv[1])
+    anyio.run(main, sys.argv[2], sys.argv[3], backend=sys.argv[1])

@@ -228,7 +228,7 @@ async def test_published_ports_answer_on_the_host_and_exposed_ones_are_only_said
     exposed: dict[str, dict[str, object]] = {"9000/tcp": {}, "9001-9002/udp": {}}
     node = with_(lab.node(cmd=SERVE, network_mode=net.network), port_bindings=published, port_set=exposed)
     if differs("published at ::1"):
-        with pytest.raises(UnsupportedOperationError, match="publishing at ::1"):
+        with pytest.raises(UnsupportedOperationError, match="portbindings to ::1, unless it is rootless"):
             await lab.runtime.create_container(node)
         assert not await lab.names()
         node = with_(node, port_bindings={**published, "80": published["80"][1:]})

@@ -373,14 +373,16 @@ async def test_two_processes_that_create_the_network_at_once_share_it(
     lab: Lab, remotes: Remotes, differs: Differs
 ) -> None:
     one, other = await remotes.get(lab.engine), await remotes.get(lab.engine, 1)
+    late = differs("bridge-comes-with-containers")
     for number in range(ROUNDS):
         mgmt = msgspec.structs.replace(mgmt_net(f"{lab.name}-{number}"), bridge=f"{lab.name}{number}")
         await _both(one, other, "init", mgmt)
         found = await _both(one, other, "create_net")
         assert found[0] == found[1]
         (network,) = [item for item in await lab.client.networks.list() if item.name == mgmt.network]
-        async with with_bridge(lab, one, differs), with_bridge(lab, other, differs, "r2"):
-            assert set(rules(lab.engine)) == accepting(mgmt.bridge)
+        if not (late and number):  # one round of containers is enough
+            async with with_bridge(lab, one, differs), with_bridge(lab, other, differs, "r2"):
+                assert set(rules(lab.engine)) == accepting(mgmt.bridge)
         await _both(one, other, "delete_net")
         assert network.name not in {item.name for item in await lab.client.networks.list()}
         assert rules(lab.engine) == []

@@ -129,17 +129,15 @@ async def test_a_tail_that_is_no_number_of_lines_is_refused(lab: Lab) -> None:
 @pytest.mark.proves("stream_logs")
 @BOTH
 async def test_since_and_until_cut_at_a_moment(lab: Lab, *, tty: bool) -> None:
-    script = (
-        "echo one; while ! test -e /tmp/two; do :; done; echo two; while ! test -e /tmp/three; do :; done; echo three"
-    )
+    script = "echo one; while ! test -e /tmp/2; do :; done; echo two; while ! test -e /tmp/3; do :; done; echo three"
     name = await (lab.up("r1", f"sh -c '{script}'") if tty else lab.plain(script))
     async with lab.runtime.stream_logs(name) as log:
         assert (await within(log.__anext__)).data == b"one"
         before = datetime.now(UTC)
-        await lab.runtime.exec(name, ExecCmd("touch /tmp/two"))
+        await lab.runtime.exec(name, ExecCmd("touch /tmp/2"))
         assert (await within(log.__anext__)).data == b"two"
         after = datetime.now(UTC)
-        await lab.runtime.exec(name, ExecCmd("touch /tmp/three"))
+        await lab.runtime.exec(name, ExecCmd("touch /tmp/3"))
         assert (await within(log.__anext__)).data == b"three"
     assert data(await lines_of(lab.runtime.stream_logs(name, since=before))) == [b"two", b"three"]
     assert data(await lines_of(lab.runtime.stream_logs(name, until=after))) == [b"one", b"two"]

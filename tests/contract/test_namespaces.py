@@ -99,6 +99,7 @@ async def test_a_node_that_shares_anothers_network_is_in_its_namespace_and_linke
     first = number(await lab.runtime.get_ns_path(lab.node("r1").long_name))
     assert number(await lab.runtime.get_ns_path(node.long_name)) == first
     assert number(netns.DIRECTORY / node.long_name) == first
+    await lab.runtime.delete_container(node.long_name)
 
 
 async def test_a_namespace_on_another_machine_is_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,6 +129,7 @@ async def test_a_node_is_linked_at_its_start_and_no_more_after_its_end(lab: Lab)
 
 async def test_a_container_that_is_gone_already_loses_its_link(lab: Lab) -> None:
     name = await lab.up()
+    await lab.client.containers.kill(name, "KILL")  # a removal by Podman 5 would wait for it to end by itself
     await lab.client.containers.remove(name, force=True)
     assert netns.find(name)
     await lab.runtime.delete_container(name)
