@@ -44,6 +44,7 @@ async def exit_code(lab: Lab, name: str) -> int:
 # ---------------------------------------------------------------- create and start
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves(
     "create_container",
     "start_container",
@@ -218,6 +219,7 @@ async def test_a_signal_that_is_not_heeded_ends_in_a_kill_also_of_what_starts_ag
         assert await exit_code(lab, name) == code
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("stop_container", "pause_container")
 async def test_a_frozen_container_is_stopped_with_and_without_a_signal(lab: Lab) -> None:
     with_config(RuntimeConfig(timeout=1))(lab.runtime)
@@ -270,6 +272,7 @@ def test_a_signal_has_names_and_a_number(signal: str, number: int) -> None:
     assert signal_number(signal) == number
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("pause_container")
 async def test_what_does_not_run_can_not_be_frozen(lab: Lab) -> None:
     node = lab.node()
@@ -328,6 +331,7 @@ async def test_five_that_delete_a_container_at_once_all_succeed_when_it_is_gone(
             tasks.start_soon(delete)
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("delete_container")
 async def test_a_frozen_container_is_deleted(lab: Lab) -> None:
     name = await lab.up()
