@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 4
 ENGINE ?= docker
 # What a kind alone stands for where a private engine is wanted.
 SERIES_docker := docker-20.10
@@ -40,7 +41,7 @@ demo: $(READY)
 test: $(READY)
 	@export CLAB_ENGINES_DIR="$(TEST_ENGINES)" ENGINES="$(ENGINES)"; status=0; \
 	.venv/bin/coverage erase; \
-	.venv/bin/coverage run -m pytest $(or $(ARGS),--numprocesses=2 --dist=loadfile) || status=$$?; \
+	.venv/bin/coverage run -m pytest $(or $(ARGS),--numprocesses=$(WORKERS) --dist=loadfile) || status=$$?; \
 	.venv/bin/python -m tests.engines down --all || status=1; \
 	.venv/bin/coverage combine --quiet || status=1; \
 	[ $$status = 0 ] || exit $$status; \

@@ -59,8 +59,10 @@ the whole run, is for what holds out against that."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have the README's table made of what the tests prove."""
+    """Have the README's table made of what the tests prove, and no coverage measured of programs that tests start."""
     config.pluginmanager.register(Matrix(), "matrix")
+    if not config.getoption("numprocesses", None):  # or it is this process that starts the ones that run the tests
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -222,7 +224,8 @@ async def client(engine: Engine) -> AsyncGenerator[EngineClient]:
 def _lent(request: pytest.FixtureRequest, engines: Engines) -> Generator[Engine]:
     """Lend the engine that the test is to run on, and have its report say which one that is."""
     engine = engines.get(request.param)
-    request.node.user_properties.append((ENGINE, f"{engine.kind.capitalize()} {engine.version}"))
+    heading = f"{engine.kind.capitalize()} {engine.version}{' (rootless)' if engine.rootless else ''}"
+    request.node.user_properties.append((ENGINE, heading))
     yield from _left_as_found(engine)
 
 

@@ -2,7 +2,8 @@
 
 A test with the marker `proves` fills the rows that it names, in the column of the engine that it ran on. A cell says
 yes when every such test has passed, on every event loop; `record_property("cannot", why)` makes it a no unless another
-test shows some of it, and `record_property("note", what)` is said below the table. The plugin reads reports alone, so
+test shows some of it, and `record_property("note", what)` is said below the table, of one row alone where the property
+is called `note` and the row's name. The plugin reads reports alone, so
 that it works where other processes run the tests.
 """
 
@@ -74,9 +75,15 @@ class Matrix:
             write(self._readme, TABLE, render(merged(parse(old), columns)))
 
     def _note(self, report: pytest.TestReport, *, passed: bool) -> None:
-        proof = Proof(passed, _recorded(report, CANNOT), _recorded(report, NOTE))
         for engine, name in product(_recorded(report, ENGINE), _recorded(report, PROVES)):
+            notes = _recorded(report, NOTE) + _recorded(report, note_of(name))
+            proof = Proof(passed, _recorded(report, CANNOT), notes)
             self._proofs.setdefault(engine, {}).setdefault(name, []).append(proof)
+
+
+def note_of(name: str) -> str:
+    """Name the property that is said of one row alone."""
+    return f"{NOTE} {name}"
 
 
 def cell(proofs: Sequence[Proof]) -> Cell:

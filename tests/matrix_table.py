@@ -81,13 +81,18 @@ def _called(method: str) -> str:
 
 
 def _series(heading: str) -> tuple[str, ...]:
-    """Tell the engine apart by its name and the first two numbers of its version."""
-    return tuple(heading.split(".")[:2])
+    """Tell the engine apart by its name, the first two numbers of its version, and who runs it."""
+    return (*heading.split(".")[:2], _way(heading))
 
 
-def _place(heading: str) -> tuple[int, list[int]]:
+def _place(heading: str) -> tuple[int, str, list[int]]:
     kind, _, version = heading.partition(" ")
-    return _ORDER.get(kind, len(_ORDER)), [int(number) for number in re.findall(r"\d+", version)]
+    return _ORDER.get(kind, len(_ORDER)), _way(heading), [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _way(heading: str) -> str:
+    """Return what stands behind the version in brackets, such as `rootless`."""
+    return heading.partition("(")[2].rstrip(")")
 
 
 def _notes(columns: Columns, headings: Iterable[str], name: str) -> Iterator[str]:

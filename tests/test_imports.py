@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "models",
         "engine.auth",
+        "engine.auth_file",
         "engine.bounded",
         "engine.context",
         "engine.credentials",
@@ -27,6 +28,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "engine.http1",
         "engine.lazy",
         "engine.pace",
+        "engine.patterns",
+        "engine.podman_auth",
         "engine.processes",
         "engine.reference",
         "engine.resolution",

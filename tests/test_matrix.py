@@ -7,11 +7,12 @@ from typing import Literal
 
 import pytest
 
-from tests.matrix import CANNOT, ENGINE, NOTE, PROVES, TABLE, Matrix
+from tests.matrix import CANNOT, ENGINE, NOTE, PROVES, TABLE, Matrix, note_of
 from tests.matrix_table import ELSEWHERE, FIELDS, METHODS, Cell, merged, parse, render
 from tests.readme import README, between
 
 TESTS = Path(__file__).parent
+P43, P43_ROOTLESS = "Podman 4.3.1", "Podman 4.3.1 (rootless)"
 D20, D28, OLD_D28 = "Docker 20.10.24+dfsg1", "Docker 28.5.2+dfsg3", "Docker 28.5.1"
 
 
@@ -68,13 +69,21 @@ def test_the_words_that_are_elsewhere_are_told_with_the_reason() -> None:
 
 
 def test_columns_are_in_the_order_of_engines_and_versions() -> None:
-    headings = ["Podman 4.3.1", D28, "Docker 5.0.1", D20]
-    assert list(parse(render({heading: {} for heading in headings}))) == ["Docker 5.0.1", D20, D28, "Podman 4.3.1"]
+    headings = [P43_ROOTLESS, "Podman 5.4.2", P43, D28, "Docker 5.0.1", D20]
+    ordered = ["Docker 5.0.1", D20, D28, P43, "Podman 5.4.2", P43_ROOTLESS]
+    assert list(parse(render({heading: {} for heading in headings}))) == ordered
 
 
 def test_a_new_column_takes_the_place_of_the_same_engines_and_leaves_the_others() -> None:
     yes, no = {"cpu": Cell("yes")}, {"cpu": Cell("no")}
     assert merged({D20: yes, OLD_D28: no}, {D28: yes}) == {D20: yes, D28: yes}
+    assert merged({P43: no, P43_ROOTLESS: no}, {P43_ROOTLESS: yes}) == {P43: no, P43_ROOTLESS: yes}
+
+
+def test_what_is_said_of_several_cells_is_one_footnote() -> None:
+    said = Cell("yes", ("slow",))
+    text = render({D20: {"cpu": said, "memory": said}, P43: {"cpu": Cell("no", ("slow",))}})
+    assert text.count("slow") == 1
 
 
 # ---------------------------------------------------------------- the plugin
@@ -128,6 +137,14 @@ def test_what_an_engine_cannot_do_is_a_no_unless_another_test_shows_some_of_it(r
     assert cells["mgmt-intf"] == Cell("no", ("needs API 1.48",))
     assert cells["stop_container"] == Cell("yes", ("no signals below API 1.42",))
     assert cells["privileged"] == Cell("yes", ("not seen inside",))
+
+
+def test_a_note_may_be_of_one_row_alone(readme: Path) -> None:
+    matrix = Matrix(readme)
+    report(matrix, D20, "cpu", (PROVES, "memory"), (note_of("memory"), "a little"), (NOTE, "both"))
+    matrix.update()
+    cells = table(readme)[D20]
+    assert (cells["cpu"], cells["memory"]) == (Cell("yes", ("both",)), Cell("yes", ("both", "a little")))
 
 
 def test_columns_of_engines_that_did_not_run_stay(readme: Path) -> None:

@@ -42,7 +42,9 @@ async def ask_helper(name: str, registry: str) -> RegistryCredentials | None:
     """Ask a helper for a registry's credentials; None when it has none. Raises CredentialsError."""
     program = f"docker-credential-{name}"
     if not _NAME.fullmatch(name):
-        raise CredentialsError(registry, f"the helper's name {name!r} is none", "correct it in config.json")
+        raise CredentialsError(
+            registry, f"the helper's name {name!r} is none", "correct it in config.json or auth.json"
+        )
     status, output = await _run(program, registry)
     if status == 0:
         return _credentials(program, registry, output)
@@ -85,7 +87,7 @@ def _start(program: str, registry: str, output: int) -> Process:
         os.close(writer)
         return Process([program, "get"], stdin=reader, stdout=output, stderr=DEVNULL, start_new_session=True)
     except OSError as exc:
-        advice = f"see that {program} is on PATH, or take it out of config.json"
+        advice = f"see that {program} is on PATH, or take it out of config.json or auth.json"
         raise CredentialsError(registry, f"can't run {program}: {exc.strerror}", advice) from exc
     finally:
         os.close(reader)
@@ -122,4 +124,4 @@ async def _read(reader: int) -> bytes:
 
 def _advice(program: str, registry: str) -> str:
     """Tell how to see what the helper says."""
-    return f"see what `echo {registry} | {program} get` says, or log in again with `docker login`"
+    return f"see what `echo {registry} | {program} get` says, or log in again"

@@ -1,6 +1,7 @@
 """What stands in a request's first line: path segments, and queries."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
@@ -12,6 +13,8 @@ QueryValue = str | int | float | bool | None | Mapping[str, Sequence[str]]
 
 _WAYS = frozenset({"", ".", ".."})
 """Parts of a path that routers resolve, encoded or not, to get at something else."""
+_READ_ONCE_MORE = re.compile(r"\0|%[0-9A-Fa-f]{2}")
+"""What Podman decodes once more: `%31` is taken for `1`, and a NUL ends a name, whose beginning may be another's."""
 
 
 def named(value: str, field: str) -> str:
@@ -20,6 +23,8 @@ def named(value: str, field: str) -> str:
         raise InvalidValueError(field, value, "give a name or an id")
     if value in _WAYS or ("/" in value and not _WAYS.isdisjoint(value.split("/"))):
         raise InvalidValueError(field, value, "give a name or an id, without empty parts, . and .. between slashes")
+    if _READ_ONCE_MORE.search(value):
+        raise InvalidValueError(field, value, "give a name or an id, without NUL and percent-encoded characters")
     return value
 
 

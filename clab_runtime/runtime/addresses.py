@@ -52,13 +52,15 @@ def contains(subnet: IPNetwork, part: IPNetwork) -> bool:
     return subnet.version == part.version and part[0] in subnet and part[-1] in subnet
 
 
-def static_address(field: str, text: str, version: int, subnet: str) -> str:
-    """Check an address that a node asks for; it has to be in the network's subnet where that is known."""
+def static_address(field: str, text: str, version: int, subnet: str, gateway: str) -> str:
+    """Check an address that a node asks for against the network's subnet and gateway, where those are known."""
     if not text:
         return ""
     address = parse_ip(field, text, version)
     if subnet and subnet != AUTO and address not in parse_subnet(f"ipv{version}-subnet", subnet, version):
         raise InvalidValueError(field, text, f"give an address in the management network's subnet {subnet}")
+    if gateway and address == parse_ip(f"ipv{version}-gw", gateway, version):
+        raise InvalidValueError(field, text, "the management network's gateway has this address")
     return str(address)
 
 

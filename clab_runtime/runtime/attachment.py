@@ -96,8 +96,8 @@ def _place(node: NodeConfig, mgmt: MgmtNet) -> Place:
     if node.mgmt_net not in {"", mgmt.network}:
         raise InvalidValueError("mgmt-net", node.mgmt_net, f"this runtime's management network is {mgmt.network!r}")
     return Place(
-        ipv4=static_address("mgmt-ipv4-address", node.mgmt_ipv4_address, 4, mgmt.ipv4_subnet),
-        ipv6=static_address("mgmt-ipv6-address", node.mgmt_ipv6_address, 6, mgmt.ipv6_subnet),
+        ipv4=static_address("mgmt-ipv4-address", node.mgmt_ipv4_address, 4, mgmt.ipv4_subnet, mgmt.ipv4_gw),
+        ipv6=static_address("mgmt-ipv6-address", node.mgmt_ipv6_address, 6, mgmt.ipv6_subnet, mgmt.ipv6_gw),
         mac=check_mac(node.mac_address),
         aliases=words("aliases", node.aliases),
         interface=node.mgmt_intf and check_interface("mgmt-intf", node.mgmt_intf),

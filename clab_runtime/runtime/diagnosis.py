@@ -2,12 +2,14 @@
 
 import logging
 import signal
+from collections import deque
 
 import anyio
 
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import ContainerExitedError, ContainerRuntimeError
 from clab_runtime.runtime.health import health_log
+from clab_runtime.runtime.log_tail import counts_tails
 from clab_runtime.stream import Stream
 from clab_runtime.streams.logs import LogSource
 
@@ -66,13 +68,14 @@ async def _last_lines(engine: EngineClient, container: str, *, tty: bool) -> lis
     async def has_tty() -> bool:
         return tty
 
-    lines: list[bytes] = []
+    lines: deque[bytes] = deque(maxlen=LAST_LINES)
     try:
         with anyio.move_on_after(LOG_TIME):
-            source = LogSource(engine.containers.logs(container, tail=LAST_LINES), has_tty, timestamps=False)
+            tail = LAST_LINES if counts_tails(await engine.info()) else None
+            source = LogSource(engine.containers.logs(container, tail=tail), has_tty, timestamps=False)
             async with Stream(source) as log:
                 async for line in log:
-                    lines.append(line.data)  # noqa: PERF401 - what was read counts if the rest can't be
+                    lines.append(line.data)
     except ContainerRuntimeError as exc:
         lines.append(f"(its log can't be read: {exc})".encode())
-    return lines
+    return list(lines)

@@ -5,7 +5,6 @@ in docker.py and in podman.py, which know nothing of each other.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from clab_runtime.engine import schema
@@ -18,6 +17,8 @@ from clab_runtime.engine.version import EngineInfo
 from clab_runtime.host.netlink import IPInterface
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
+from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.stream import Stream
 
 Create = Callable[[EngineClient], Awaitable[str]]
@@ -112,8 +113,12 @@ class Dialect(Protocol):
         """Find the engine; None: where it usually is."""
         ...
 
-    async def credentials(self, domain: str) -> RegistryCredentials | None:
-        """Find what to tell a registry; None for nothing. Raises CredentialsError."""
+    def name_of(self, image: str, reference: ImageReference) -> str:
+        """Tell by which name the engine has an image, if it has it, that somebody calls `image`."""
+        ...
+
+    async def credentials(self, reference: ImageReference) -> RegistryCredentials | None:
+        """Find what to tell the registry of an image; None for nothing. Raises CredentialsError."""
         ...
 
     def pull(
@@ -158,26 +163,22 @@ class Dialect(Protocol):
         """Refuse a path of a container where a file can't be copied to, or would be seen by nobody."""
         ...
 
-    def logs(  # noqa: PLR0913 - the endpoint's own
-        self,
-        engine: EngineClient,
-        container: str,
-        *,
-        follow: bool,
-        since: datetime | None,
-        until: datetime | None,
-        tail: int | None,
-        timestamps: bool,
+    def logs(
+        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
     ) -> Stream[LogLine]:
-        """Read a container's log; malformed times are refused at once."""
+        """Read a part of a container's log."""
         ...
 
     async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
         """Prepare to read the engine's events from now on."""
         ...
 
-    def event(self, event: schema.Event) -> ContainerEvent | None:
-        """Put an event into Docker's words; None for one that says nothing new."""
+    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Return what puts one stream's events into Docker's words; it makes None of one that says nothing new."""
+        ...
+
+    async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
+        """List the containers that are wanted, in every state; one that vanishes meanwhile is left out."""
         ...
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:

@@ -1,9 +1,7 @@
 """DockerRuntime: containerlab's runtime interface on Docker, over the Engine API."""
 
 import math
-import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.auth import docker_credentials
@@ -16,13 +14,15 @@ from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.errors import EngineProtocolError
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
-from clab_runtime.runtime import cooc, copying, removal, stdin, stopping
+from clab_runtime.runtime import cooc, copying, docker_listing, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.engine_runtime import EngineRuntime
-from clab_runtime.runtime.event_filters import event_filters
+from clab_runtime.runtime.event_filters import engine_time, event_filters
 from clab_runtime.runtime.faults import START_FAULTS
+from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.reading_logs import read_logs
 from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
@@ -54,9 +54,14 @@ class DockerDialect:
         """Find the engine as the docker CLI does."""
         return resolve_docker(endpoint)
 
-    async def credentials(self, domain: str) -> RegistryCredentials | None:
+    def name_of(self, image: str, reference: ImageReference) -> str:
+        """Tell the whole name, which short ones stand for."""
+        del image
+        return str(reference)
+
+    async def credentials(self, reference: ImageReference) -> RegistryCredentials | None:
         """Find what the docker CLI would send."""
-        return await docker_credentials(domain)
+        return await docker_credentials(reference.domain)
 
     def pull(
         self, engine: EngineClient, reference: ImageReference, credentials: RegistryCredentials | None
@@ -110,36 +115,25 @@ class DockerDialect:
         """Refuse what dockerd would write below a file system in memory, and call done."""
         await copying.refuse_hidden(engine, inspect, path)
 
-    def logs(  # noqa: PLR0913 - the endpoint's own
-        self,
-        engine: EngineClient,
-        container: str,
-        *,
-        follow: bool,
-        since: datetime | None,
-        until: datetime | None,
-        tail: int | None,
-        timestamps: bool,
+    def logs(
+        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
     ) -> Stream[LogLine]:
         """Read a log; GET /containers/{id}/logs."""
-        return read_logs(engine, container, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps)
+        return read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
     async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
         """Listen from now on the engine's clock: dockerd answers before it listens; GET /events."""
-        return engine.system.events(filters=event_filters(options), since=await _now(engine))
+        return engine.system.events(filters=event_filters(options), since=await engine_time(engine))
 
-    def event(self, event: schema.Event) -> ContainerEvent | None:
-        """Take dockerd's words."""
-        return event_from_wire(event)
+    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Take dockerd's words, and its choice."""
+        del options
+        return event_from_wire
+
+    async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
+        """List, and look at those that have a process; GET /containers/json, GET /containers/{id}/json."""
+        return await docker_listing.list_containers(engine, selection)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
         """Mount dockerd's containers directory and /run/netns; GET /info."""
         return cooc.docker_mounts(await cooc.data_root(engine))
-
-
-async def _now(engine: EngineClient) -> str:
-    """Tell the time on the engine's clock, which over a unix socket is ours."""
-    if engine.endpoint.scheme == "unix":
-        return f"{time.time():.9f}"
-    moment = datetime.fromisoformat((await engine.system.info()).system_time)
-    return f"{moment.timestamp():.9f}"

@@ -9,9 +9,9 @@ from msgspec import UNSET, UnsetType
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import UnsupportedOperationError
-from clab_runtime.models import DNSConfig, MgmtNet, NodeConfig
+from clab_runtime.models import MgmtNet, NodeConfig
 from clab_runtime.runtime import docker_attachment, mounts, ports, settings, units
-from clab_runtime.runtime.addresses import check_ip, extra_hosts
+from clab_runtime.runtime.addresses import extra_hosts
 from clab_runtime.runtime.attachment import Attachment, attachment
 from clab_runtime.runtime.node_fields import image
 from clab_runtime.runtime.security_options import security_options
@@ -55,7 +55,7 @@ def container_request(
 def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile: int) -> schema.HostConfig:
     """Describe the host's side."""
     quota = units.cpu_quota(node.cpu)
-    dns = node.dns or DNSConfig()
+    dns = settings.name_resolution(node.dns)
     masked, security = _security(node)
     restart = settings.restart_policy(node.restart_policy)
     return schema.HostConfig(
@@ -82,9 +82,9 @@ def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile:
         cpu_period=units.CPU_PERIOD if quota else 0,
         cpuset_cpus=settings.cpuset(node.cpuset),
         ulimits=(schema.Ulimit(name="nofile", soft=nofile, hard=nofile),),
-        dns=tuple(check_ip("dns servers", server) for server in dns.servers),
-        dns_search=settings.words("dns search", dns.search),
-        dns_options=settings.words("dns options", dns.options),
+        dns=dns.servers,
+        dns_search=dns.search,
+        dns_options=dns.options,
         extra_hosts=extra_hosts(node.extra_hosts),
     )
 

@@ -48,6 +48,7 @@ from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
 from clab_runtime.runtime.listing import list_all
+from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
@@ -239,7 +240,7 @@ class EngineRuntime(ContainerRuntime):
     # ------------------------------------------------------------ looking at containers
 
     async def list_containers(self, filters: Sequence[GenericFilter] = ()) -> Sequence[GenericContainer]:
-        found = await list_all(self._engine, filters, self._mgmt.network)
+        found = await list_all(self._engine, self._dialect, filters, self._mgmt.network)
         return [container.with_runtime(self) for container in found]
 
     async def get_container_status(self, container: str) -> ContainerStatus:
@@ -297,9 +298,8 @@ class EngineRuntime(ContainerRuntime):
         arguments.check_flag("follow", follow)
         arguments.check_flag("timestamps", timestamps)
         arguments.check_lines(tail)
-        return self._dialect.logs(
-            self._engine, container, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps
-        )
+        window = LogWindow(since=since, until=until, tail=tail)
+        return self._dialect.logs(self._engine, container, window, follow=follow, timestamps=timestamps)
 
     def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
         return self._pulls.stream(self._engine, image, PullPolicy(policy))
@@ -308,4 +308,4 @@ class EngineRuntime(ContainerRuntime):
         options = EventStreamOptions() if options is None else options
         check_instance("options", options, EventStreamOptions)
         engine = self._engine
-        return Stream(EventSource(lambda: self._dialect.listen(engine, options), self._dialect.event))
+        return Stream(EventSource(lambda: self._dialect.listen(engine, options), self._dialect.event_reader(options)))

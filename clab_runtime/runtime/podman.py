@@ -1,15 +1,13 @@
 """PodmanRuntime: containerlab's runtime interface on Podman."""
 
-import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.auth import docker_credentials
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
 from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.patterns import refuse_pattern
+from clab_runtime.engine.podman_auth import podman_credentials
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_podman
@@ -19,6 +17,10 @@ from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLin
 from clab_runtime.runtime import (
     cooc,
     podman_copying,
+    podman_events,
+    podman_listing,
+    podman_logs,
+    podman_pull,
     podman_removal,
     podman_stdin,
     podman_stopping,
@@ -26,15 +28,14 @@ from clab_runtime.runtime import (
 )
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
-from clab_runtime.runtime.event_filters import event_filters
+from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.podman_checks import HealthChecks
 from clab_runtime.runtime.podman_create import create
 from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
 from clab_runtime.runtime.podman_rights import Rights, rights_of
 from clab_runtime.runtime.podman_spec import container_spec
-from clab_runtime.runtime.reading_logs import read_logs
-from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
 
 
@@ -75,15 +76,19 @@ class PodmanDialect:
         """Find the engine as podman does."""
         return resolve_podman(endpoint)
 
-    async def credentials(self, domain: str) -> RegistryCredentials | None:
-        """Find what the docker CLI would send."""
-        return await docker_credentials(domain)
+    def name_of(self, image: str, reference: ImageReference) -> str:
+        """Leave a name without a registry to Podman, which has its own idea of what it is short for."""
+        return str(reference) if image.startswith(f"{reference.domain}/") else image
+
+    async def credentials(self, reference: ImageReference) -> RegistryCredentials | None:
+        """Find what podman would send."""
+        return await podman_credentials(reference)
 
     def pull(
         self, engine: EngineClient, reference: ImageReference, credentials: RegistryCredentials | None
     ) -> Stream[schema.ProgressLine]:
         """Pull; POST /images/create."""
-        return engine.images.pull(reference.repository, reference.digest or reference.tag, credentials)
+        return podman_pull.pull(engine, reference, credentials)
 
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
         """Write the request; POST /libpod/containers/create."""
@@ -129,36 +134,25 @@ class PodmanDialect:
         """Refuse what podman would write where nobody sees it, or what it would make a directory for."""
         await podman_copying.check_destination(engine, inspect, path)
 
-    def logs(  # noqa: PLR0913 - the endpoint's own
-        self,
-        engine: EngineClient,
-        container: str,
-        *,
-        follow: bool,
-        since: datetime | None,
-        until: datetime | None,
-        tail: int | None,
-        timestamps: bool,
+    def logs(
+        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
     ) -> Stream[LogLine]:
-        """Read a log; GET /containers/{id}/logs."""
-        return read_logs(engine, container, follow=follow, since=since, until=until, tail=tail, timestamps=timestamps)
+        """Read a log; GET /containers/{id}/json, GET /containers/{id}/logs."""
+        return podman_logs.read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
     async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Listen from now on the engine's clock: podman answers before it listens; GET /events."""
-        return engine.system.events(filters=event_filters(options), since=await _now(engine))
+        """Listen from now on the engine's clock, unless there is nothing to hear; GET /events."""
+        del options
+        return await podman_events.listen(engine, self._info.host.event_logger)
 
-    def event(self, event: schema.Event) -> ContainerEvent | None:
-        """Take podman's words."""
-        return event_from_wire(event)
+    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Choose by labels, and put Podman's words into Docker's."""
+        return podman_events.PodmanEvents(options)
+
+    async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
+        """List twice; GET /containers/json, GET /libpod/containers/json."""
+        return await podman_listing.list_containers(engine, selection)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:  # noqa: ARG002 - it has been asked by learn
         """Mount podman's containers directory and that of the namespaces."""
         return cooc.podman_mounts(self._info)
-
-
-async def _now(engine: EngineClient) -> str:
-    """Tell the time on the engine's clock, which over a unix socket is ours."""
-    if engine.endpoint.scheme == "unix":
-        return f"{time.time():.9f}"
-    moment = datetime.fromisoformat((await engine.system.info()).system_time)
-    return f"{moment.timestamp():.9f}"

@@ -17,21 +17,21 @@ _CHOICES = ("exec", "suid", "dev")
 """What a tmpfs allows only where that is said."""
 
 
-def spec_mounts(node: NodeConfig, info: EngineInfo) -> list[schema.SpecMount]:
+def spec_mounts(node: NodeConfig, info: EngineInfo) -> tuple[schema.SpecMount, ...]:
     """Collect all that is mounted and is no volume."""
     binds, _ = mounts.binds_and_volumes(node)
     memory = [_tmpfs(path, options, info) for path, options in mounts.tmpfs(node.tmpfs).items()]
-    return [*(_bind(bind) for bind in binds if bind.src), *memory, *_devices_of_privileged(node)]
+    return (*(_bind(bind) for bind in binds if bind.src), *memory, *_devices_of_privileged(node))
 
 
-def volumes(node: NodeConfig) -> list[schema.NamedVolume]:
+def volumes(node: NodeConfig) -> tuple[schema.NamedVolume, ...]:
     """Collect the volumes; a bind without a source is one, too."""
     binds, named = mounts.binds_and_volumes(node)
     found = [*(Volume("", bind.dst) for bind in binds if not bind.src), *named]
-    return [
+    return tuple(
         schema.NamedVolume(name=volume.name, dest=volume.dst, options=(*volume.opts, *_LIKE_DOCKERS))
         for volume in found
-    ]
+    )
 
 
 def bind_sources(node: NodeConfig) -> list[Bind]:
@@ -39,14 +39,14 @@ def bind_sources(node: NodeConfig) -> list[Bind]:
     return [bind for bind in mounts.binds_and_volumes(node)[0] if bind.src]
 
 
-def devices(node: NodeConfig) -> list[schema.SpecDevice]:
+def devices(node: NodeConfig) -> tuple[schema.SpecDevice, ...]:
     """Collect the devices; a privileged container has all of them, and more names for some are mounts."""
     if node.privileged:
-        return []
-    return [
+        return ()
+    return tuple(
         schema.SpecDevice(path=f"{device.path_on_host}:{device.path_in_container}:{device.cgroup_permissions}")
         for device in mounts.devices(node.devices)
-    ]
+    )
 
 
 def _devices_of_privileged(node: NodeConfig) -> list[schema.SpecMount]:
@@ -60,7 +60,7 @@ def _devices_of_privileged(node: NodeConfig) -> list[schema.SpecMount]:
 
 def _bind(bind: Bind) -> schema.SpecMount:
     """Mount a path of the host."""
-    options = [option for option in bind.mode.split(",") if option and option not in _FOR_A_MAC]
+    options = tuple(option for option in bind.mode.split(",") if option and option not in _FOR_A_MAC)
     return schema.SpecMount(type="bind", source=bind.src, destination=bind.dst, options=options)
 
 
@@ -69,7 +69,7 @@ def _tmpfs(path: str, text: str, info: EngineInfo) -> schema.SpecMount:
     given = text.split(",") if text else []
     _refuse_unknown(given, info)
     strict = [f"no{word}" for word in _CHOICES if word not in given and f"no{word}" not in given]
-    return schema.SpecMount(type="tmpfs", destination=path, options=[*given, *strict, "notmpcopyup"])
+    return schema.SpecMount(type="tmpfs", source="tmpfs", destination=path, options=(*given, *strict, "notmpcopyup"))
 
 
 def _refuse_unknown(options: Sequence[str], info: EngineInfo) -> None:

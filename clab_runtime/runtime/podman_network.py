@@ -1,19 +1,21 @@
 """A node's place in its network, its ports and its names, as Podman is asked for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Final
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion, EngineInfo
-from clab_runtime.models import NodeConfig
-from clab_runtime.runtime import ports
+from clab_runtime.models import DNSConfig, NodeConfig
+from clab_runtime.runtime import ports, settings
 from clab_runtime.runtime.addresses import extra_hosts
 from clab_runtime.runtime.attachment import Attachment
 from clab_runtime.runtime.podman_version import is_since, unsupported
 
 HOST_GATEWAY_SINCE: Final = APIVersion(4, 7)
 """The first Podman that puts an address for `host-gateway`; older ones write the word itself."""
+
+SCTP_EXPOSED_SINCE: Final = APIVersion(5, 0)
+"""A Podman that does not refuse to expose a port of SCTP, as 4.3 does."""
 
 
 def network_namespace(network: Attachment) -> schema.Namespace:
@@ -38,7 +40,7 @@ def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     if place is None:
         return {}
     asked = schema.PerNetwork(
-        static_ips=[address for address in (place.ipv4, place.ipv6) if address],
+        static_ips=tuple(address for address in (place.ipv4, place.ipv6) if address),
         static_mac=place.mac,
         interface_name=place.interface,
         aliases=place.aliases,
@@ -46,21 +48,28 @@ def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     return {network.network_mode: asked}
 
 
-def port_mappings(node: NodeConfig, info: EngineInfo) -> list[schema.PortMapping]:
+def port_mappings(node: NodeConfig, info: EngineInfo) -> tuple[schema.PortMapping, ...]:
     """Say for each port of the container where it is published."""
-    mappings: list[schema.PortMapping] = []
-    for key, places in ports.port_bindings(node.port_bindings).items():
-        mappings += _of_port(key, places, info)
-    return mappings
+    published = ports.port_bindings(node.port_bindings)
+    return tuple(mapping for key, places in published.items() for mapping in _of_port(key, places, info))
 
 
-def exposed_ports(node: NodeConfig) -> Mapping[int, str]:
-    """Collect the ports that are published or exposed alone, each with its protocols."""
-    exposed: dict[int, list[str]] = {}
-    for key in ports.exposed_ports(node):
-        port, _, protocol = key.partition("/")
-        exposed.setdefault(int(port), []).append(protocol)
-    return {port: ",".join(protocols) for port, protocols in exposed.items()}
+def exposed_ports(node: NodeConfig, info: EngineInfo) -> Mapping[int, str]:
+    """Collect the ports that are exposed, each with its protocols; that published ones are is understood."""
+    exposed: dict[int, set[str]] = {}
+    for port, protocol in ports.port_set(node):
+        if protocol == "sctp" and not is_since(info, SCTP_EXPOSED_SINCE):
+            raise unsupported(info, f"portset {port}/sctp")
+        exposed.setdefault(port, set()).add(protocol)
+    return {port: ",".join(sorted(protocols)) for port, protocols in exposed.items()}
+
+
+def name_resolution(node: NodeConfig, network: Attachment, info: EngineInfo) -> DNSConfig:
+    """Check how names are resolved; a container without a network gets no resolv.conf that it could be said in."""
+    dns = settings.name_resolution(node.dns)
+    if network.network_mode == "none" and dns != DNSConfig():
+        raise unsupported(info, "dns with networkmode 'none'")
+    return dns
 
 
 def added_hosts(node: NodeConfig, info: EngineInfo) -> tuple[str, ...]:
@@ -90,8 +99,5 @@ def _refuse_impossible(key: str, places: Sequence[schema.PortBinding], info: Eng
     for place in places:
         if "-" in place.host_port:
             raise unsupported(info, f"portbindings {key!r}: choosing among the host's ports {place.host_port}")
-        if place.host_ip and ip_address(place.host_ip).is_loopback and ":" in place.host_ip:
-            # It publishes by rules of the kernel, which has no way from ::1 into a container.
-            raise unsupported(info, f"portbindings {key!r}: publishing at {place.host_ip}")
     if len(chosen) > len(set(chosen)):
         raise unsupported(info, f"portbindings {key!r}: choosing two of the host's ports for one")

@@ -31,7 +31,7 @@ def network_request(mgmt: MgmtNet) -> schema.LibpodNetworkCreate:
         name=_checked_name(mgmt.network),
         driver="bridge",
         network_interface=asked_bridge(mgmt) or bridge_name(mgmt),
-        subnets=[_subnet(pool) for pool in pools(mgmt)],
+        subnets=tuple(_subnet(pool) for pool in pools(mgmt)),
         ipv6_enabled=bool(mgmt.ipv6_subnet),
         dns_enabled=True,
         options=options | podman_options(mgmt),

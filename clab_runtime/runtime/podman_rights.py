@@ -1,4 +1,4 @@
-"""What a rootless Podman has no right to do for a node, refused before any request.
+"""What a rootless Podman has no right to do for a node, and what only it can, refused before any request.
 
 An ordinary user's Podman has no cgroups to limit anything with, unless systemd hands it some (version 2 only): it then
 ignores limits with a warning, and fails at the start, or at the pause, for the rest. It may never limit what a device
@@ -7,6 +7,7 @@ is used for. What it does in its user's namespaces is all there: bridges, addres
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import msgspec
@@ -16,10 +17,12 @@ from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import NodeConfig
+from clab_runtime.runtime.addresses import parse_ip
 from clab_runtime.runtime.mounts import devices
 from clab_runtime.runtime.ports import port_bindings
 
 _ALL_USES = "rwm"
+_LOOPBACK = IPv6Address("::1")
 _FIRST_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
@@ -37,7 +40,7 @@ class Rights:
 
     def check_node(self, node: NodeConfig, info: EngineInfo) -> None:
         """Refuse a node that asks for more."""
-        for feature in self._missing(node) if self.rootless else ():
+        for feature in self._missing(node) if self.rootless else _unreachable(node):
             raise _unsupported(info, feature)
 
     def within(self, spec: schema.ContainerSpec) -> schema.ContainerSpec:
@@ -58,7 +61,8 @@ class Rights:
             yield "cgroup-parent when rootless, which takes cgroups of version 2"
         if any(set(device.cgroup_permissions) != set(_ALL_USES) for device in devices(node.devices)):
             yield f"devices with other permissions than {_ALL_USES} when rootless"
-        for port in (port for port in _host_ports(node) if 0 < port < self.first_port):
+        numbers = (int(place.host_port.partition("-")[0] or 0) for place in _places(node))
+        for port in (port for port in numbers if 0 < port < self.first_port):
             yield f"portbindings to port {port} when rootless: its user may have those from {self.first_port}"
 
 
@@ -72,10 +76,17 @@ def rights_of(host: schema.LibpodHost, endpoint: EngineEndpoint) -> Rights:
     return Rights(rootless=True, has_cgroups=has_cgroups, controllers=controllers, first_port=first_port)
 
 
-def _host_ports(node: NodeConfig) -> Iterator[int]:
-    """List the ports of the host that a node is to be reached at; 0: the engine's choice."""
+def _unreachable(node: NodeConfig) -> Iterator[str]:
+    """Name the places where root's Podman would not be heard: for its ports the kernel has no way from ::1."""
+    for place in _places(node):
+        if place.host_ip and parse_ip("portbindings", place.host_ip) == _LOOPBACK:
+            yield f"portbindings to {place.host_ip}, unless it is rootless"
+
+
+def _places(node: NodeConfig) -> Iterator[schema.PortBinding]:
+    """List the places on the host where a node is to be reached; port 0 or none: the engine's choice."""
     for places in port_bindings(node.port_bindings).values():
-        yield from (int(place.host_port.partition("-")[0] or 0) for place in places)
+        yield from places
 
 
 def _unsupported(info: EngineInfo, feature: str) -> UnsupportedOperationError:

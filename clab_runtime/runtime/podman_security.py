@@ -36,8 +36,8 @@ def security(node: NodeConfig, info: EngineInfo) -> Security:
         no_new_privileges="no-new-privileges" in last and last["no-new-privileges"].is_on,
         seccomp_profile_path=_seccomp(last.get("seccomp"), info),
         apparmor_profile=last["apparmor"].value if "apparmor" in last else "",
-        selinux_opts=[option.value for option in options if option.name == "label"],
-        unmask=[_ALL] if "systempaths" in last else (),
+        selinux_opts=tuple(option.value for option in options if option.name == "label"),
+        unmask=(_ALL,) if "systempaths" in last else (),
     )
 
 

@@ -10,9 +10,8 @@ from msgspec import UNSET
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import EngineInfo
-from clab_runtime.models import DNSConfig, MgmtNet, NodeConfig
+from clab_runtime.models import MgmtNet, NodeConfig
 from clab_runtime.runtime import podman_limits, podman_mounts, podman_network, settings, units
-from clab_runtime.runtime.addresses import check_ip
 from clab_runtime.runtime.attachment import attachment
 from clab_runtime.runtime.node_fields import image
 from clab_runtime.runtime.podman_security import security
@@ -25,7 +24,7 @@ def container_spec(
     settings.check_runtime(node.runtime, "podman")
     network = attachment(node, mgmt)
     rights = security(node, info)
-    dns = node.dns or DNSConfig()
+    dns = podman_network.name_resolution(node, network, info)
     restart = settings.restart_policy(node.restart_policy)
     if node.auto_remove or restart is None:  # a container that is removed can't be started again
         restart = schema.RestartPolicy()
@@ -62,10 +61,10 @@ def container_spec(
         netns=podman_network.network_namespace(network),
         networks=podman_network.networks(network),
         portmappings=podman_network.port_mappings(node, info),
-        expose=podman_network.exposed_ports(node),
-        dns_server=tuple(check_ip("dns servers", server) for server in dns.servers),
-        dns_search=settings.words("dns search", dns.search),
-        dns_option=settings.words("dns options", dns.options),
+        expose=podman_network.exposed_ports(node, info),
+        dns_server=dns.servers,
+        dns_search=dns.search,
+        dns_option=dns.options,
         hostadd=podman_network.added_hosts(node, info),
         cgroup_parent=settings.cgroup_parent(node.cgroup_parent),
         shm_size=units.parse_size("shm-size", node.shm_size),

@@ -70,10 +70,9 @@ async def _stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect,
     begun = changed = anyio.current_time()
     tries = inspect.restart_count
     while not await engine.libpod.containers.stop(inspect.id, timeout=math.ceil(seconds)):
+        inspect = await engine.containers.inspect(inspect.id)
         if not _may_restart(inspect):
             return
-        await anyio.sleep(_PAUSE)
-        inspect = await engine.containers.inspect(inspect.id)
         now = anyio.current_time()
         if inspect.restart_count != tries:
             tries, changed = inspect.restart_count, now
@@ -81,6 +80,7 @@ async def _stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect,
             return
         if now - begun > LOOP_TIME:
             raise WaitTimeoutError(f"container {inspect.name!r} starts again and again: no stop has met it running")
+        await anyio.sleep(_PAUSE)
 
 
 def _may_restart(inspect: schema.ContainerInspect) -> bool:
@@ -88,7 +88,7 @@ def _may_restart(inspect: schema.ContainerInspect) -> bool:
     policy = inspect.host_config.restart_policy
     if policy is None or policy.name in {"", "no"}:
         return False
-    return policy.name != "on-failure" or inspect.state.exit_code != 0
+    return inspect.state.running or policy.name != "on-failure" or inspect.state.exit_code != 0
 
 
 async def _is_down(engine: EngineClient, inspect: schema.ContainerInspect) -> bool:

@@ -1,7 +1,7 @@
 """Ports as nodes ask for them: `80`, `80/tcp`, `8000-8010/udp`, and where on the host they are."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from clab_runtime.engine import schema
@@ -27,12 +27,20 @@ def port_bindings(bindings: Mapping[str, Sequence[PortBinding]]) -> dict[str, li
 
 def exposed_ports(node: NodeConfig) -> dict[str, schema.Empty]:
     """Collect the ports that are published, and those that are exposed alone."""
-    exposed: dict[str, schema.Empty] = {}
-    for field, keys in (("portbindings", node.port_bindings), ("portset", node.port_set)):
-        for key in keys:
-            ports, protocol = parse_ports(field, key)
-            exposed.update({f"{port}/{protocol}": {} for port in ports})
-    return exposed
+    single = [*_single("portbindings", node.port_bindings), *_single("portset", node.port_set)]
+    return {f"{port}/{protocol}": {} for port, protocol in single}
+
+
+def port_set(node: NodeConfig) -> Iterator[tuple[int, str]]:
+    """Collect the ports that are exposed, published or not."""
+    return _single("portset", node.port_set)
+
+
+def _single(field: str, keys: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Take ranges apart."""
+    for key in keys:
+        ports, protocol = parse_ports(field, key)
+        yield from ((port, protocol) for port in ports)
 
 
 def parse_ports(field: str, key: str) -> tuple[range, str]:

@@ -21,20 +21,23 @@ _UNAUTHORIZED = re.compile(
 
 
 def pull_error(
-    exc: EngineError | EngineStreamError, reference: ImageReference, credentials: RegistryCredentials | None
+    exc: EngineError | EngineStreamError,
+    reference: ImageReference,
+    credentials: RegistryCredentials | None,
+    program: str,
 ) -> ContainerRuntimeError:
-    """Make the error that tells what it was about."""
+    """Make the error that tells what it was about; `program` is what people log in with."""
     if isinstance(exc, EngineStreamError):
         return EngineStreamError(f"pulling {reference}: {exc}")
     refused = isinstance(exc, EngineInternalError) and _UNAUTHORIZED.search(exc.message)
     kind = UnauthorizedError if refused else type(exc)
     words = f"pulling {reference}: {exc.message}"
     if issubclass(kind, UnauthorizedError):
-        words += f"; {_advice(reference, credentials)}"
+        words += f"; {_advice(reference, credentials, program)}"
     return kind(exc.status, words, exc.method, exc.path)
 
 
-def _advice(reference: ImageReference, credentials: RegistryCredentials | None) -> str:
+def _advice(reference: ImageReference, credentials: RegistryCredentials | None, program: str) -> str:
     """Tell whether there were credentials, and what to do."""
     found = "the credentials that were found are not the right ones" if credentials else "no credentials were found"
-    return f"{found}: use `docker login {reference.domain}`"
+    return f"{found}: use `{program} login {reference.domain}`"

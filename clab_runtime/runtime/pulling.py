@@ -25,6 +25,14 @@ class Pulls:
         """Prepare a stream of one consumer; an image's reference is checked before it is opened."""
         return Stream(PullSource(self, engine, image, policy))
 
+    async def missing(self, engine: EngineClient, image: str, reference: ImageReference) -> NotFoundError | None:
+        """Return the engine's word that it lacks the image, if so."""
+        try:
+            await engine.images.inspect(self._dialect.name_of(image, reference))
+        except NotFoundError as exc:
+            return exc
+        return None
+
     def join(self, engine: EngineClient, reference: ImageReference) -> SharedPull:
         """Take part in the pull that goes on, or in a new one."""
         key = (engine, reference)
@@ -57,7 +65,7 @@ class PullSource:
     async def open(self) -> None:
         """Look whether the image is there, if the policy cares, and take part in a pull if it is not."""
         if self._policy is not PullPolicy.ALWAYS:
-            missing = await _missing(self._engine, self._reference)
+            missing = await self._pulls.missing(self._engine, self._image, self._reference)
             self._present = missing is None
             if missing and self._policy is PullPolicy.NEVER:
                 raise _never_pulled(self._image, missing) from missing
@@ -83,15 +91,6 @@ class PullSource:
         shared, self._shared = self._shared, None
         if shared is not None:
             await shared.leave()
-
-
-async def _missing(engine: EngineClient, reference: ImageReference) -> NotFoundError | None:
-    """Return the engine's word that it lacks the image, if so."""
-    try:
-        await engine.images.inspect(str(reference))
-    except NotFoundError as exc:
-        return exc
-    return None
 
 
 def _never_pulled(image: str, missing: NotFoundError) -> NotFoundError:

@@ -8,7 +8,8 @@ from typing import Final
 
 from clab_runtime.engine import schema
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models import HealthcheckConfig
+from clab_runtime.models import DNSConfig, HealthcheckConfig
+from clab_runtime.runtime.addresses import check_ip
 
 LARGEST_NOFILE: Final = 1_048_576
 """The most open files that a container's processes may ask for; the kernel's default for fs.nr_open."""
@@ -103,6 +104,16 @@ def words(field: str, texts: Sequence[str], *, blanks: bool = False) -> tuple[st
         if not text.strip() or (not blanks and _has_blanks(text)):
             raise InvalidValueError(field, text, "an entry is not empty" + ("" if blanks else " and has no blanks"))
     return tuple(texts)
+
+
+def name_resolution(dns: DNSConfig | None) -> DNSConfig:
+    """Check servers, domains and options of resolv.conf; None asks for nothing."""
+    dns = dns or DNSConfig()
+    return DNSConfig(
+        servers=tuple(check_ip("dns servers", server) for server in dns.servers),
+        search=words("dns search", dns.search),
+        options=words("dns options", dns.options),
+    )
 
 
 def cpuset(text: str) -> str:

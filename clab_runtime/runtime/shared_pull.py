@@ -89,14 +89,14 @@ class SharedPull:
     async def _opened(self) -> Stream[schema.ProgressLine]:
         """Return the engine's answer; the first time, find the credentials and prepare the request."""
         if self._lines is None:
-            self._credentials = await self._dialect.credentials(self._reference.domain)
+            self._credentials = await self._dialect.credentials(self._reference)
             self._lines = self._dialect.pull(self._engine, self._reference, self._credentials)
         return self._lines
 
     def _explained(self, exc: Exception) -> Exception:
         """Say which image it is about."""
         if isinstance(exc, EngineError | EngineStreamError):
-            error = pull_error(exc, self._reference, self._credentials)
+            error = pull_error(exc, self._reference, self._credentials, self._dialect.name)
             error.__cause__ = exc
             return error
         return exc

@@ -39,14 +39,6 @@ _STATUSES: Mapping[str, ContainerStatus] = {
     "dead": ContainerStatus.STOPPED,
 }
 
-_PODMAN_ACTIONS: Mapping[str, str] = {
-    "died": "die",
-    "remove": "destroy",
-    "exec": "exec_start",
-    "exec_died": "exec_die",
-}
-_ENDS = frozenset({"die", "exec_die"})
-
 
 def status_from_state(state: str) -> ContainerStatus:
     """Put an engine's word for a state into ours."""
@@ -55,38 +47,19 @@ def status_from_state(state: str) -> ContainerStatus:
 
 
 def event_from_wire(event: schema.Event) -> ContainerEvent:
-    """Put an event into Docker's words, whichever engine sent it."""
+    """Tell of an event that is in Docker's words."""
     time_nano = event.time_nano or event.time * _SECOND
-    action = _action(event)
-    attributes = _attributes(event.actor.attributes or {}, action)
+    attributes = event.actor.attributes or {}
     return ContainerEvent(
         timestamp=from_nanoseconds(time_nano),
         time_nano=event.time_nano,
         type=EventType.CONTAINER if event.type == EventType.CONTAINER else event.type,
-        action=EventAction.of(action),
+        action=EventAction.of(event.action),
         actor_id=event.actor.id[:SHORT_ID],
         actor_name=attributes.get("name", ""),
         actor_full_id=event.actor.id,
         attributes=attributes,
     )
-
-
-def _action(event: schema.Event) -> str:
-    """Name what happened; Podman's own words are those of containers alone, networks have a `remove` on Docker too."""
-    if event.type != EventType.CONTAINER:
-        return event.action
-    if event.action == "health_status" and event.health_status:
-        return f"health_status: {event.health_status}"
-    return _PODMAN_ACTIONS.get(event.action, event.action)
-
-
-def _attributes(attributes: Mapping[str, str], action: str) -> dict[str, str]:
-    """Call the exit code `exitCode`; Podman 4 has one of 0 in every event, which says nothing."""
-    renamed = dict(attributes)
-    if action in _ENDS and "containerExitCode" in renamed:
-        code = renamed.pop("containerExitCode")
-        renamed.setdefault("exitCode", code)
-    return renamed
 
 
 def container_from_summary(summary: schema.ContainerSummary, *, pid: int, mgmt_network: str) -> GenericContainer:

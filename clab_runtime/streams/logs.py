@@ -75,12 +75,29 @@ class MultiplexedLines:
         (self._begun.add if splitter.pending else self._begun.discard)(stream)
 
 
+Unstamped = Callable[[bytes, bytes], bytes]
+"""What takes an engine's timestamps out of a line, given the one before it."""
+
+
+def without_further_timestamps(text: bytes, _: bytes) -> bytes:
+    """Take out the timestamps that Docker puts before each further piece of a long line."""
+    pieces = [text[:PIECE]]
+    position = PIECE
+    while position < len(text):
+        if found := _TIMESTAMP.match(text, position):
+            position = found.end()
+        pieces.append(text[position : position + PIECE])
+        position += PIECE
+    return b"".join(pieces)
+
+
 class TerminalLines:
     """Lines of a TTY's output, all of it stdout; they end in a carriage return and a line feed."""
 
-    def __init__(self, *, timestamps: bool) -> None:
-        """Expect a timestamp before each line if `timestamps`."""
+    def __init__(self, *, timestamps: bool, unstamped: Unstamped = without_further_timestamps) -> None:
+        """Expect a timestamp before each line if `timestamps`, and further ones that `unstamped` takes out."""
         self._timestamps = timestamps
+        self._unstamped = unstamped
         self._splitter = LineSplitter()
 
     def feed(self, data: bytes) -> Iterator[LogLine]:
@@ -97,19 +114,7 @@ class TerminalLines:
         if not self._timestamps:
             return LogLine(StreamName.STDOUT, data)
         timestamp, text = _split_timestamp(data)
-        return LogLine(StreamName.STDOUT, _without_further_timestamps(text), timestamp)
-
-
-def _without_further_timestamps(text: bytes) -> bytes:
-    """Take out the timestamps that the engine puts before each further piece of a long line."""
-    pieces = [text[:PIECE]]
-    position = PIECE
-    while position < len(text):
-        if found := _TIMESTAMP.match(text, position):
-            position = found.end()
-        pieces.append(text[position : position + PIECE])
-        position += PIECE
-    return b"".join(pieces)
+        return LogLine(StreamName.STDOUT, self._unstamped(text, timestamp.encode()), timestamp)
 
 
 def _split_timestamp(data: bytes) -> tuple[str, bytes]:
@@ -121,11 +126,22 @@ def _split_timestamp(data: bytes) -> tuple[str, bytes]:
 class LogSource:
     """The lines of a log that the engine sends."""
 
-    def __init__(self, raw: RawStream, has_tty: Callable[[], Awaitable[bool]], *, timestamps: bool) -> None:
-        """Read `raw`; `has_tty` is asked only where the answer's Content-Type leaves open what it is."""
+    def __init__(
+        self,
+        raw: RawStream,
+        has_tty: Callable[[], Awaitable[bool]],
+        *,
+        timestamps: bool,
+        unstamped: Unstamped = without_further_timestamps,
+    ) -> None:
+        """Read `raw`; `has_tty` is asked only where the answer's Content-Type leaves open what it is.
+
+        `unstamped` takes an engine's further timestamps out of a terminal's line.
+        """
         self._raw = raw
         self._has_tty = has_tty
         self._timestamps = timestamps
+        self._unstamped = unstamped
         self._decoder: LineDecoder | None = None
         self._ended = False
 
@@ -137,7 +153,7 @@ class LogSource:
         except BaseException:
             await self._raw.aclose()
             raise
-        self._decoder = (MultiplexedLines if framed else TerminalLines)(timestamps=self._timestamps)
+        self._decoder = self._multiplexed() if framed else self._terminal()
 
     async def next_batch(self) -> Iterable[LogLine] | None:
         """Return the lines in the next piece, at the end the one without an ending."""
@@ -151,3 +167,11 @@ class LogSource:
     async def aclose(self) -> None:
         """Close the answer."""
         await self._raw.aclose()
+
+    def _multiplexed(self) -> LineDecoder:
+        """Expect frames."""
+        return MultiplexedLines(timestamps=self._timestamps)
+
+    def _terminal(self) -> LineDecoder:
+        """Expect a terminal's output."""
+        return TerminalLines(timestamps=self._timestamps, unstamped=self._unstamped)

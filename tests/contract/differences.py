@@ -1,18 +1,18 @@
 """Where engines really differ: what a test of the contract expects of which engine instead, and why.
 
 A test asks by the name of what it is about, `difference(engine, "...")`, and gets the Difference that counts for the
-engine, or None where it does as all do. The reason becomes a footnote in the README's table.
+engine, or None where it does as all do. The reason becomes a footnote in the README's table, once however often.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.engines import Engine
-from tests.matrix import NOTE
+from tests.matrix import NOTE, note_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +25,170 @@ class Difference:
     """Why, in a sentence for the README."""
     value: object = None
     """What is to be expected there, if the test can't say so by itself."""
+    rows: tuple[str, ...] | None = None
+    """Of which rows of the README's table the reason says something to a user; None: of all that the test proves."""
 
+    def notes(self) -> Mapping[str, str]:
+        """Return the properties by which a test has the reason said."""
+        names = [NOTE] if self.rows is None else [note_of(row) for row in self.rows]
+        return dict.fromkeys(names, self.reason)
+
+
+LIMITS = "a rootless Podman limits nothing where cgroups are those of version 1, as on the tests' machine"
+PAUSE = "a rootless Podman pauses nothing where cgroups are those of version 1, as on the tests' machine"
+_NO_HEALTH = {"Status": "", "FailingStreak": 0, "Log": None}
+_PODMAN = "podman-.*"
+_SHOWN_ONCE = "Podman shows a port that is published at all addresses once"
+_SOME_SHOWN = "Podman does not show all of its security options, whose effect is seen inside"
 
 DIFFERENCES: dict[str, tuple[Difference, ...]] = {
-    "health_output": (
+    "a log line's time": (Difference("podman-.*", "Podman tells the time of a log line in whole seconds"),),
+    "a log that is not kept": (
+        Difference("podman-.*", "Podman is not asked for a log that it does not keep: UnsupportedOperationError"),
+    ),
+    "all addresses as read back": (
+        Difference("podman-4.*", _SHOWN_ONCE, {"": "18081"}),
+        Difference(_PODMAN, _SHOWN_ONCE, {"0.0.0.0": "18081"}),
+    ),
+    "binds as read back": (
+        Difference(_PODMAN, "Podman shows binds in an order of its own, with the options that it has added"),
+    ),
+    "bridge-comes-with-containers": (
         Difference(
-            "podman-4.3(-rootless)?", "Podman 4.3 notes a health check's output without its last newline", "so sick"
+            "podman-.*",
+            "netavark makes a network's bridge when its first container starts, and removes it with the last: the host "
+            "is set up by start_container",
         ),
     ),
-    "input_ends": (
+    "capabilities as read back": (
         Difference(
-            "podman-.*", "Podman ends the input of a container without a TTY, which no node is, when a client leaves it"
+            "podman-5.*",
+            "Podman 5 is asked for the capabilities that Docker's containers have by default, and shows them",
+            ["AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW"],
         ),
     ),
-    "signalled_again": (
+    "cgroup": (Difference(_PODMAN, "Podman calls a container's cgroup `libpod-<id>`", "libpod-"),),
+    "cgroup namespace": (Difference(_PODMAN, "Podman shows the cgroup namespace by its own API alone"),),
+    "created-container-keeps-network": (
+        Difference("podman-.*", "Podman keeps a network for a container that was created and has never run"),
+    ),
+    "default-bridge": (
+        Difference("podman-.*", "the default network is called podman; `bridge` is taken for it", "podman0"),
+    ),
+    "device permissions": (
+        Difference(".*-rootless", "a rootless Podman can't limit what a device is used for", "rwm", rows=("devices",)),
+    ),
+    "device permissions as read back": (Difference(_PODMAN, "Podman does not show a device's permissions", ""),),
+    "devices as read back": (
+        Difference(".*-rootless", "a rootless Podman mounts devices, and does not list them", [], rows=("devices",)),
+    ),
+    "driver-option-unknown": (
+        Difference("podman-.*", "Podman drops options of a network that it does not know, so they are refused"),
+    ),
+    "events of a container's end": (
         Difference(
-            "podman-4.3(-rootless)?",
-            "Podman 4.3 starts a container with a restart policy again after a signal; it is then stopped by force",
+            "podman-.*",
+            "Podman tells of a container's preparation (`init`) and of the tidying behind it (`cleanup`), too",
+            frozenset({"init", "cleanup"}),
+        ),
+    ),
+    "events of an exec": (
+        Difference("podman-.*", "Podman's events do not say which command an exec is, and none that it was created"),
+    ),
+    "existing-bridge-with-addresses": (
+        Difference(
+            r"podman-(4\..|5\.4).*",
+            "Podman before 5.5 makes no network of a subnet that is on the host already, be it on the network's bridge",
+        ),
+    ),
+    "external-access-false": (
+        Difference("podman-.*", "netavark keeps nobody out of a network, so external-access false is refused"),
+    ),
+    "health of a container without a check": (
+        Difference(r"podman-(4\.|5\.4).*", "older Podmans show an empty health where there is no check", _NO_HEALTH),
+    ),
+    "health output": (Difference("podman-4.*", "Podman 4 keeps a health check's lines without their ends", "so sick"),),
+    "health output as read back": (
+        Difference("podman-4.*", "Podman 4 keeps a health check's lines without their ends", "/bin/sh was here"),
+    ),
+    "health timers": (Difference(_PODMAN, "without systemd Podman checks health only when it is asked to"),),
+    "hidden paths as read back": (
+        Difference(
+            _PODMAN, "Podman does not show which paths of /proc and /sys are hidden; it is seen inside", [None, None]
+        ),
+    ),
+    "hostile create_net driver_opts": (
+        Difference("podman-.*", "Podman would not read these options, so they are looked at before it", "before"),
+    ),
+    "hostile pause_container": (Difference(".*-rootless", PAUSE, "before"),),
+    "hostile start_container cpuset": (Difference(".*-rootless", LIMITS, "before"),),
+    "hostile start_container memory": (Difference(".*-rootless", LIMITS, "before"),),
+    "image as read back": (Difference(_PODMAN, "Podman shows the image by its full name", "localhost/busybox:latest"),),
+    "image storage": (Difference("podman-.*", "the storage driver is called overlay; no merged directory", "overlay"),),
+    "input without a terminal": (
+        Difference(
+            _PODMAN, "on Podman the input of a container without a terminal, which no node is, ends after a write"
+        ),
+    ),
+    "interface as read back": (Difference(_PODMAN, "Podman does not show an interface's name; it is seen inside"),),
+    "interface-prefix": (
+        Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
+    ),
+    "lack of memory": (
+        Difference(
+            "podman-4.*",
+            "Podman 4 does not tell an end for lack of memory where cgroups are those of version 1",
+            (False,),
+        ),
+    ),
+    "name servers without a network": (
+        Difference(_PODMAN, "Podman gives a container without a network no resolv.conf: `dns` is refused there"),
+    ),
+    "network mode as read back": (
+        Difference(_PODMAN, "Podman shows the network apart from the mode, which is `bridge`", "bridge"),
+    ),
+    "networks of a shared namespace": (
+        Difference(_PODMAN, "Podman shows the other container's networks where the namespace is shared"),
+    ),
+    "ports for any address": (
+        Difference("podman-.*", "Podman tells of a port on all addresses once, as one on 0.0.0.0"),
+    ),
+    "published at ::1": (
+        Difference(
+            r"podman-[0-9.]+",
+            "root's Podman publishes by rules of the kernel, which lead nowhere from ::1",
+        ),
+    ),
+    "pull progress": (
+        Difference(
+            "podman-.*",
+            "Podman tells the bytes of a layer only after its first second, and has no last word",
+            "Pull complete",
+        ),
+    ),
+    "pull retried": (
+        Difference("podman-.*", "Podman tries a layer again without a word, or ends the pull with an error"),
+    ),
+    "security options as read back": (
+        Difference("podman-4.*", _SOME_SHOWN, ["no-new-privileges"]),
+        Difference(_PODMAN, _SOME_SHOWN, ["no-new-privileges", "unmask=all"]),
+    ),
+    "signal and restart policy": (
+        Difference(
+            "podman-4.*",
+            "Podman 4 starts a container with a restart policy again after a signal; it is then stopped by force",
             (137, 1),
         ),
     ),
+    "static addresses as read back": (
+        Difference(_PODMAN, "Podman shows the addresses that a container has, not those that were asked for"),
+    ),
+    "sysctls as read back": (Difference(_PODMAN, "Podman does not show sysctls; they are seen inside"),),
+    "tmpfs as read back": (Difference(_PODMAN, "Podman shows a tmpfs with the options that are added"),),
+    "tmpfs options": (
+        Difference(_PODMAN, "of a tmpfs's options Podman knows size, mode, propagation, ro, exec, suid and dev"),
+    ),
+    "usual-bridge": (Difference("podman-.*", "Podman calls bridges podman1, podman2, ...", r"podman[0-9]+"),),
 }
 """By the name of what a test is about, in the order of the alphabet."""
 
@@ -58,6 +202,12 @@ def difference(engine: Engine, name: str) -> Difference | None:
     return next((found for found in DIFFERENCES[name] if re.fullmatch(found.engines, engine.name)), None)
 
 
+def usually(differs: Differs, name: str, value: Any) -> Any:  # noqa: ANN401 - anything that a test compares
+    """Return what is to be expected: the value, but on engines that differ in it theirs."""
+    found = differs(name)
+    return value if found is None else found.value
+
+
 @pytest.fixture
 def differs(engine: Engine, record_property: Callable[[str, Any], None]) -> Differs:
     """Ask for differences of the test's engine."""
@@ -65,7 +215,8 @@ def differs(engine: Engine, record_property: Callable[[str, Any], None]) -> Diff
     def ask(name: str) -> Difference | None:
         found = difference(engine, name)
         if found is not None:
-            record_property(NOTE, found.reason)
+            for place, reason in found.notes().items():
+                record_property(place, reason)
         return found
 
     return ask

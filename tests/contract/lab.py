@@ -30,10 +30,9 @@ from clab_runtime import (
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.host import netns
+from clab_runtime.runtime import podman_removal, removal
 from clab_runtime.runtime.docker import DockerRuntime
 from clab_runtime.runtime.podman import PodmanRuntime
-from clab_runtime.runtime.podman_removal import remove as remove_on_podman
-from clab_runtime.runtime.removal import remove
 from tests.engines import Engine
 from tests.engines.specs import Kind
 
@@ -43,11 +42,15 @@ FOREVER = "sleep 100000"
 POLITE = "sh -c 'trap \"exit 3\" TERM; echo ready; while :; do sleep 1000 & wait $!; done'"
 """A command that ends with 3 when it is asked to, once it has said that it is ready."""
 
+MOST_ROUNDS = 3
+"""How often all containers are removed: Podman keeps one whose namespaces another one shares."""
+
 LIMIT = 20.0
 """Seconds that what a test waits for may take."""
 
 
 _RUNTIMES: dict[Kind, Callable[[str], ContainerRuntime]] = {"docker": DockerRuntime, "podman": PodmanRuntime}
+_REMOVALS = {"docker": removal.remove, "podman": podman_removal.remove}
 
 
 class Lab:
@@ -95,15 +98,16 @@ class Lab:
         await self.start(node)
         return node.long_name
 
-    async def plain(self, script: str, name: str = "") -> str:
+    async def plain(self, script: str, name: str = "", *, log_driver: str = "") -> str:
         """Run a shell script in a container that the runtime itself never makes: without a TTY, by any name."""
         name = name or labels.container_name(self.name, "plain")
+        log_config = schema.LogDriver(type=log_driver) if log_driver else None
         request = schema.ContainerCreate(
             image=IMAGE,
             open_stdin=True,
             cmd=("sh", "-c", script),
             labels={labels.CONTAINERLAB: self.name},
-            host_config=schema.HostConfig(network_mode="none"),
+            host_config=schema.HostConfig(network_mode="none", log_config=log_config),
         )
         await self.client.containers.create(name, request)
         await self.client.containers.start(name)
@@ -136,9 +140,10 @@ class Lab:
 
     async def clean(self) -> None:
         """Remove all that is left."""
-        async with anyio.create_task_group() as tasks:
-            for name in await self.names():
-                tasks.start_soon(self._remove, name)
+        for _ in range(MOST_ROUNDS):
+            async with anyio.create_task_group() as tasks:
+                for name in await self.names():
+                    tasks.start_soon(self.remove, name)
         for network in await self.client.networks.list():
             if network.name.startswith(self.name):
                 await self.client.networks.remove(network.id)
@@ -146,15 +151,16 @@ class Lab:
             if volume.name.startswith(self.name):
                 await self.client.volumes.remove(volume.name)
 
+    async def remove(self, container: str) -> None:
+        """Remove a container at once, past the code under test's runtime, if it is there."""
+        remove = _REMOVALS[self.engine.kind]
+        with suppress(NotFoundError):
+            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
+
     def unlink(self) -> None:
         """Remove the links of containers that were removed past the code under test."""
         for link in netns.DIRECTORY.glob(labels.container_name(self.name, "*")):
             link.unlink()
-
-    async def _remove(self, container: str) -> None:
-        with suppress(NotFoundError):
-            remove_it = remove if self.engine.kind == "docker" else remove_on_podman
-            await remove_it(self.client, container, LIMIT)  # the engine itself may be removing it
 
 
 @asynccontextmanager

@@ -25,6 +25,12 @@ async def facts(lab: Lab, node: NodeConfig) -> Facts:
     return msgspec.json.decode(await lab.client.call("GET", f"/containers/{node.long_name}/json"), type=dict[str, Any])
 
 
+async def of_podman(lab: Lab, node: NodeConfig) -> Facts:
+    """Return what Podman says of a container under its own words, which are more."""
+    path = f"/libpod/containers/{node.long_name}/json"
+    return msgspec.json.decode(await lab.client.call("GET", path), type=dict[str, Any])
+
+
 async def inside(lab: Lab, node: NodeConfig, script: str) -> str:
     """Run a shell script in a node's container, and return what it writes."""
     result = await lab.runtime.exec(node.long_name, ExecCmd(["sh", "-c", script]))

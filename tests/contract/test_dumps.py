@@ -16,7 +16,7 @@ from clab_runtime import (
     labels,
 )
 from tests.contract.lab import Lab, open_lab
-from tests.contract.looking import facts, inside
+from tests.contract.looking import facts, inside, with_
 from tests.engines import Engine
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +36,7 @@ async def demo(engine: Engine) -> AsyncGenerator[Lab]:
         await lab.runtime.create_net()
         for node in (R1, R2):
             await lab.runtime.pull_image(node.image, node.image_pull_policy)
-            await lab.start(node)
+            await lab.start(with_(node, runtime=node.runtime and engine.kind))
         yield lab
 
 

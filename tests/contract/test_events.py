@@ -1,17 +1,20 @@
-"""Events on a real Docker: which come, in which order, and that none is missed."""
+"""Events on real engines: which come, in which order, and that none is missed."""
+
+from typing import cast
 
 import anyio
 import pytest
 
 from clab_runtime import ContainerEvent, EventAction, EventStreamOptions, EventType, ExecCmd, Stream
-from clab_runtime.runtime.docker import DockerRuntime
 from tests.conftest import NoLeaks
-from tests.contract.lab import Lab, open_lab, over_tcp, within
+from tests.contract.differences import Differs
+from tests.contract.lab import Lab, open_lab, over_tcp, runtime_for, within
 from tests.engines import Engine
 
 pytestmark = pytest.mark.anyio
 
-ROUNDS = 50
+ROUNDS = {"docker": 50, "podman": 10}
+"""How often, by the kind of engine: Podman starts a program for every step."""
 
 
 async def until_gone(events: Stream[ContainerEvent], name: str) -> list[ContainerEvent]:
@@ -27,45 +30,51 @@ def of_lab(lab: Lab) -> EventStreamOptions:
 
 
 @pytest.mark.proves("stream_events")
-async def test_a_containers_life_is_told_in_order(lab: Lab) -> None:
+async def test_a_containers_life_is_told_in_order(lab: Lab, differs: Differs) -> None:
     runtime = lab.runtime
     async with runtime.stream_events(of_lab(lab)) as events:
         name = await lab.up("r1", "sh -c 'exit 7'")
         await lab.client.containers.wait(name)
         container = (await lab.client.containers.inspect(name)).id
         await runtime.delete_container(name)
-        seen = await until_gone(events, name)
+        told = await until_gone(events, name)
+    more = differs("events of a container's end")
+    seen = [event for event in told if not (more and event.action in cast("frozenset[str]", more.value))]
     assert [event.action for event in seen] == [
         EventAction.CREATE,
         EventAction.START,
         EventAction.DIE,
         EventAction.DESTROY,
     ]
-    for event in seen:
+    for event in told:
         assert event.type is EventType.CONTAINER
         assert (event.actor_name, event.actor_full_id, event.actor_id) == (name, container, container[:12])
         assert event.attributes["containerlab"] == lab.name
         assert event.timestamp.timestamp() == pytest.approx(event.time_nano / 1e9, abs=1e-5)
     assert seen[2].attributes["exitCode"] == "7"
-    assert [event.time_nano for event in seen] == sorted(event.time_nano for event in seen)
+    assert [event.time_nano for event in told] == sorted(event.time_nano for event in told)
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("stream_events")
-async def test_every_action_comes_and_one_without_a_name_of_ours_is_kept(lab: Lab) -> None:
+async def test_every_action_comes_once_and_one_without_a_name_of_ours_is_kept(lab: Lab, differs: Differs) -> None:
     runtime = lab.runtime
     async with runtime.stream_events(of_lab(lab)) as events:
         name = await lab.up()
         await runtime.pause_container(name)
         await runtime.unpause_container(name)
-        await runtime.exec(name, ExecCmd("echo hello"))
+        for _ in range(2):
+            await runtime.exec(name, ExecCmd("echo hello"))
         await lab.client.containers.kill(name, "USR1")
         await runtime.delete_container(name)
         seen = await until_gone(events, name)
     actions = [event.action for event in seen]
     for action in (EventAction.PAUSE, EventAction.UNPAUSE, EventAction.EXEC_DIE, EventAction.KILL, EventAction.DIE):
         assert action in actions
-    assert "exec_create: echo hello" in actions
-    assert "exec_start: echo hello" in actions
+    assert actions.count(EventAction.EXEC_DIE) == 2
+    nameless = differs("events of an exec") is not None
+    for started in ("exec_start",) if nameless else ("exec_create: echo hello", "exec_start: echo hello"):
+        assert actions.count(started) == 2
     assert not any(isinstance(action, EventAction) for action in actions if action.startswith("exec_start"))
 
 
@@ -105,7 +114,7 @@ async def test_without_a_filter_every_container_is_told_and_nothing_else(lab: La
 async def test_nothing_is_missed_after_entering(engine: Engine, no_leaks: NoLeaks) -> None:
     """dockerd answers before it listens, so that this takes more than an answer."""
     async with no_leaks(), open_lab(engine) as lab:
-        for number in range(ROUNDS):
+        for number in range(ROUNDS[engine.kind]):
             node = lab.node(f"r{number}")
             async with lab.runtime.stream_events(of_lab(lab)) as events:
                 await lab.runtime.create_container(node)
@@ -117,7 +126,7 @@ async def test_nothing_is_missed_after_entering(engine: Engine, no_leaks: NoLeak
 
 async def test_nothing_is_missed_over_tcp_where_the_engines_clock_counts(lab: Lab) -> None:
     async with over_tcp(lab.engine) as address:
-        runtime = DockerRuntime(address)
+        runtime = runtime_for(lab.engine, address)
         await runtime.init()
         try:
             for number in range(5):

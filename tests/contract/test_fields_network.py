@@ -1,4 +1,4 @@
-"""Network modes, addresses and ports of nodes on a real Docker: as the engine has them, and as others see them."""
+"""Network modes, addresses and ports of nodes on real engines: as the engine has them, and as others see them."""
 
 import sys
 from collections.abc import AsyncGenerator
@@ -20,6 +20,7 @@ from clab_runtime import (
     labels,
 )
 from clab_runtime.runtime.docker_attachment import INTERFACE_NAME_SINCE
+from tests.contract.differences import Differs, usually
 from tests.contract.lab import FOREVER, IMAGE, LIMIT, Lab
 from tests.contract.looking import Facts, Record, all_up, facts, inside, inside_each, with_
 from tests.engines import Engine, enter_command
@@ -90,7 +91,7 @@ async def udp_server(pid: int) -> AsyncGenerator[None]:
 
 
 @pytest.mark.proves("mgmt-net", "mgmt-ipv4-address", "mgmt-ipv6-address", "mac-address", "aliases", "networkmode")
-async def test_a_node_has_the_addresses_and_names_that_it_asks_for(lab: Lab, net: MgmtNet) -> None:
+async def test_a_node_has_the_addresses_and_names_that_it_asks_for(lab: Lab, net: MgmtNet, differs: Differs) -> None:
     ipv4, ipv6 = ip_network(net.ipv4_subnet)[77], ip_network(net.ipv6_subnet)[0x77]
     node = with_(
         lab.node(network_mode=""),
@@ -103,9 +104,10 @@ async def test_a_node_has_the_addresses_and_names_that_it_asks_for(lab: Lab, net
     plain = lab.node("r2", network_mode="")
     await all_up(lab, node, plain)
     found = await facts(lab, node)
-    assert found["HostConfig"]["NetworkMode"] == lab.name
+    assert found["HostConfig"]["NetworkMode"] == usually(differs, "network mode as read back", lab.name)
     place = found["NetworkSettings"]["Networks"][lab.name]
-    assert place["IPAMConfig"] == {"IPv4Address": str(ipv4), "IPv6Address": str(ipv6)}
+    asked = {"IPv4Address": str(ipv4), "IPv6Address": str(ipv6)}
+    assert place["IPAMConfig"] == usually(differs, "static addresses as read back", asked)
     assert (place["IPAddress"], place["GlobalIPv6Address"], place["MacAddress"]) == (str(ipv4), str(ipv6), MAC)
     assert {"gateway", "r1.lab"} <= set(place["Aliases"])
     seen = await inside(lab, node, "ip -o addr show eth0; ip link show eth0")
@@ -119,10 +121,11 @@ async def test_a_node_has_the_addresses_and_names_that_it_asks_for(lab: Lab, net
 
 @pytest.mark.proves("mgmt-intf")
 async def test_the_interface_has_its_name_where_the_engine_can_give_it(
-    lab: Lab, net: MgmtNet, record_property: Record
+    lab: Lab, net: MgmtNet, differs: Differs, record_property: Record
 ) -> None:
     node = with_(lab.node(network_mode=""), mgmt_intf="mgmt0")
-    if (await lab.client.info()).api_version < INTERFACE_NAME_SINCE:
+    info = await lab.client.info()
+    if info.engine == "docker" and info.api_version < INTERFACE_NAME_SINCE:
         with pytest.raises(UnsupportedOperationError, match="mgmt-intf 'mgmt0'"):
             await lab.runtime.create_container(node)
         assert not await lab.names()
@@ -130,8 +133,9 @@ async def test_the_interface_has_its_name_where_the_engine_can_give_it(
         return
     await lab.start(node)
     place = (await facts(lab, node))["NetworkSettings"]["Networks"][net.network]
-    assert place["DriverOpts"] == {"com.docker.network.endpoint.ifname": "mgmt0"}
-    assert "mgmt0" in await inside(lab, node, "ip -o link")
+    asked = {"com.docker.network.endpoint.ifname": "mgmt0"}
+    assert place["DriverOpts"] == usually(differs, "interface as read back", asked)
+    assert " mgmt0" in await inside(lab, node, "ip -o link")
 
 
 # ---------------------------------------------------------------- other network modes
@@ -144,15 +148,20 @@ async def test_a_node_has_no_network_or_the_hosts(lab: Lab) -> None:
     assert (await facts(lab, none))["HostConfig"]["NetworkMode"] == "none"
     assert (await facts(lab, host))["HostConfig"]["NetworkMode"] == "host"
     assert (await inside(lab, none, "ls /sys/class/net")).split() == ["lo"]
-    assert "docker0" in (await inside(lab, host, "ls /sys/class/net")).split()
+    script = ["readlink", "/proc/self/ns/net"]
+    engines_own = await anyio.run_process([*enter_command(lab.engine), *script])
+    assert await inside(lab, host, " ".join(script)) == engines_own.stdout.decode().strip()
 
 
-def shares(found: Facts, other: Facts) -> bool:
-    return found["HostConfig"]["NetworkMode"] == f"container:{other['Id']}" and not found["NetworkSettings"]["Networks"]
+def shares(found: Facts, other: Facts, differs: Differs) -> bool:
+    has_none = not found["NetworkSettings"]["Networks"] or differs("networks of a shared namespace") is not None
+    return found["HostConfig"]["NetworkMode"] == f"container:{other['Id']}" and has_none
 
 
 @pytest.mark.proves("networkmode")
-async def test_a_node_shares_the_network_of_a_node_of_its_lab_rather_than_of_another_container(lab: Lab) -> None:
+async def test_a_node_shares_the_network_of_a_node_of_its_lab_rather_than_of_another_container(
+    lab: Lab, differs: Differs
+) -> None:
     name = f"{lab.name}-r2"
     by_label = with_(lab.node("anything", more_labels={labels.NODE_NAME: name}), hostname="shared")
     by_name, outside = lab.node("r3"), f"{lab.name}-r3"
@@ -167,7 +176,7 @@ async def test_a_node_shares_the_network_of_a_node_of_its_lab_rather_than_of_ano
     await all_up(lab, *sharing.values())
     for other, node in sharing.items():
         owner = with_(node, long_name=other)
-        assert shares(await facts(lab, node), await facts(lab, owner))
+        assert shares(await facts(lab, node), await facts(lab, owner), differs)
         script = "readlink /proc/self/ns/net; hostname"
         assert await inside(lab, node, script) == await inside(lab, owner, script)
 
@@ -208,39 +217,52 @@ async def test_a_hostile_name_of_a_container_is_refused_before_any_request(lab: 
 
 
 @pytest.mark.proves("portbindings", "portset")
-async def test_published_ports_answer_on_the_host_and_exposed_ones_are_only_said(lab: Lab, net: MgmtNet) -> None:
+async def test_published_ports_answer_on_the_host_and_exposed_ones_are_only_said(
+    lab: Lab, net: MgmtNet, differs: Differs
+) -> None:
     published = {
         "8000-8002/tcp": [PortBinding("127.0.0.1", "18000-18002")],
         "53/udp": [PortBinding("127.0.0.1", "15353")],
-        "80": [PortBinding("::1", "18080"), PortBinding("127.0.0.1", "")],
+        "80": [PortBinding("::1", "18080"), PortBinding("127.0.0.1", ""), PortBinding("", "18081")],
     }
     exposed: dict[str, dict[str, object]] = {"9000/tcp": {}, "9001-9002/udp": {}}
     node = with_(lab.node(cmd=SERVE, network_mode=net.network), port_bindings=published, port_set=exposed)
+    if differs("published at ::1"):
+        with pytest.raises(UnsupportedOperationError, match="portbindings to ::1, unless it is rootless"):
+            await lab.runtime.create_container(node)
+        assert not await lab.names()
+        node = with_(node, port_bindings={**published, "80": published["80"][1:]})
     await lab.start(node)
+    gateway = lab.runtime.mgmt.ipv6_gw
     found = await facts(lab, node)
     ports = found["NetworkSettings"]["Ports"]
     bound = {port: {place["HostIp"]: place["HostPort"] for place in places or ()} for port, places in ports.items()}
     chosen = int(bound["80/tcp"]["127.0.0.1"])
+    on_loopback = {} if differs("published at ::1") else {"::1": "18080"}
+    everywhere = usually(differs, "all addresses as read back", {"0.0.0.0": "18081", "::": "18081"})
     assert bound == {
         **{f"{port}/tcp": {"127.0.0.1": f"1{port}"} for port in range(8000, 8003)},
         "53/udp": {"127.0.0.1": "15353"},
-        "80/tcp": {"::1": "18080", "127.0.0.1": str(chosen)},
+        "80/tcp": {"127.0.0.1": str(chosen), **on_loopback} | everywhere,
         "9000/tcp": {},
         "9001/udp": {},
         "9002/udp": {},
     }
     assert set(found["Config"]["ExposedPorts"]) == set(bound)
-    answers: dict[int, str] = {}
+    answers: dict[tuple[str, int], str] = {}
 
     async def ask(kind: str, address: str, port: int) -> None:
-        answers[port] = await answer(lab.engine, kind, address, port)
+        answers[address, port] = await answer(lab.engine, kind, address, port)
 
     async with udp_server(found["State"]["Pid"]), anyio.create_task_group() as tasks:
-        for port in (18000, 18002, chosen):
+        for port in (18000, 18002, chosen, 18081):
             tasks.start_soon(ask, "tcp", "127.0.0.1", port)
-        tasks.start_soon(ask, "tcp", "::1", 18080)
+        for address, port in {**dict.fromkeys(on_loopback, 18080), gateway: 18081}.items():
+            tasks.start_soon(ask, "tcp", address, port)
         tasks.start_soon(ask, "udp", "127.0.0.1", 15353)
-    assert answers == {18000: "tcp 8000", 18002: "tcp 8002", 15353: "udp 53", 18080: "tcp 80", chosen: "tcp 80"}
+    expected = {18000: "tcp 8000", 18002: "tcp 8002", 15353: "udp 53", chosen: "tcp 80", 18081: "tcp 80"}
+    by_ipv6 = {(address, 18080): "tcp 80" for address in on_loopback} | {(gateway, 18081): "tcp 80"}
+    assert answers == {("127.0.0.1", port): text for port, text in expected.items()} | by_ipv6
 
 
 @pytest.mark.proves("portbindings")

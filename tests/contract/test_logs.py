@@ -1,4 +1,4 @@
-"""Logs on a real Docker: of containers with a terminal, which nodes have, and of those without one."""
+"""Logs on real engines: of containers with a terminal, which nodes have, and of those without one."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -7,8 +7,18 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from clab_runtime import ExecCmd, InvalidValueError, LogLine, NotFoundError, Stream, StreamName
+from clab_runtime import (
+    EngineInternalError,
+    ExecCmd,
+    InvalidValueError,
+    LogLine,
+    NotFoundError,
+    Stream,
+    StreamName,
+    UnsupportedOperationError,
+)
 from tests.conftest import NoLeaks
+from tests.contract.differences import Differs
 from tests.contract.lab import LIMIT, Lab, cancelled, lines_of, open_lab, within
 from tests.engines import Engine
 
@@ -60,8 +70,9 @@ async def test_a_long_line_comes_whole_as_one(lab: Lab, *, tty: bool, timestamps
 
 @pytest.mark.proves("stream_logs")
 @BOTH
-async def test_a_line_says_when_it_was_written(lab: Lab, *, tty: bool) -> None:
-    name = await lab.ended("echo one; sleep 0.1; echo two words", tty=tty)
+async def test_a_line_says_when_it_was_written(lab: Lab, differs: Differs, *, tty: bool) -> None:
+    coarse = differs("a log line's time") is not None
+    name = await lab.ended(f"echo one; sleep {1.1 if coarse else 0.1}; echo two words", tty=tty)
     one, two = await lines_of(lab.runtime.stream_logs(name, timestamps=True))
     assert (one.data, two.data) == (b"one", b"two words")
     assert one.time is not None
@@ -81,6 +92,35 @@ async def test_the_tail_is_so_many_lines(lab: Lab, *, tty: bool) -> None:
         assert data(await lines_of(lab.runtime.stream_logs(name, tail=tail))) == expected
 
 
+@BOTH
+async def test_the_last_line_counts_without_an_ending_and_a_long_one_counts_once(lab: Lab, *, tty: bool) -> None:
+    name = await lab.ended(f"head -c {LONG} /dev/zero | tr '\\0' x; echo; printf last", tty=tty)
+    assert data(await lines_of(lab.runtime.stream_logs(name, tail=1))) == [b"last"]
+    assert data(await lines_of(lab.runtime.stream_logs(name, tail=2, follow=False))) == [b"x" * LONG, b"last"]
+
+
+async def test_the_tail_of_what_goes_on_is_counted_once(lab: Lab) -> None:
+    name = await lab.up("r1", "sh -c 'echo one; echo two; while ! test -e /tmp/go; do :; done; echo three'")
+    await lab.until_said(name, b"two")
+    async with lab.runtime.stream_logs(name, tail=1) as log:
+        assert (await within(log.__anext__)).data == b"two"
+        assert (await lab.runtime.exec(name, ExecCmd("touch /tmp/go"))).ok
+        assert [line.data async for line in log] == [b"three"]
+
+
+@pytest.mark.proves("stream_logs")
+async def test_a_log_that_is_not_kept_is_an_error_that_says_so(lab: Lab, differs: Differs) -> None:
+    name = await lab.plain("echo lost; exec sleep 100000", log_driver="none")
+    kind = EngineInternalError if differs("a log that is not kept") is None else UnsupportedOperationError
+    with pytest.raises(kind, match="driver"):
+        await lines_of(lab.runtime.stream_logs(name))
+
+
+async def test_the_log_driver_that_docker_has_is_understood(lab: Lab) -> None:
+    name = await lab.plain("echo one; printf last", log_driver="json-file")
+    assert data(await lines_of(lab.runtime.stream_logs(name))) == [b"one", b"last"]
+
+
 async def test_a_tail_that_is_no_number_of_lines_is_refused(lab: Lab) -> None:
     with pytest.raises(InvalidValueError, match="tail"):
         lab.runtime.stream_logs("nobody", tail=-1)
@@ -89,10 +129,16 @@ async def test_a_tail_that_is_no_number_of_lines_is_refused(lab: Lab) -> None:
 @pytest.mark.proves("stream_logs")
 @BOTH
 async def test_since_and_until_cut_at_a_moment(lab: Lab, *, tty: bool) -> None:
-    name = await lab.ended("echo one; sleep 0.2; echo two; sleep 0.2; echo three", tty=tty)
-    _, two, _ = await lines_of(lab.runtime.stream_logs(name, timestamps=True))
-    assert two.time is not None
-    before, after = two.time - timedelta(seconds=0.1), two.time + timedelta(seconds=0.1)
+    script = "echo one; while ! test -e /tmp/2; do :; done; echo two; while ! test -e /tmp/3; do :; done; echo three"
+    name = await (lab.up("r1", f"sh -c '{script}'") if tty else lab.plain(script))
+    async with lab.runtime.stream_logs(name) as log:
+        assert (await within(log.__anext__)).data == b"one"
+        before = datetime.now(UTC)
+        await lab.runtime.exec(name, ExecCmd("touch /tmp/2"))
+        assert (await within(log.__anext__)).data == b"two"
+        after = datetime.now(UTC)
+        await lab.runtime.exec(name, ExecCmd("touch /tmp/3"))
+        assert (await within(log.__anext__)).data == b"three"
     assert data(await lines_of(lab.runtime.stream_logs(name, since=before))) == [b"two", b"three"]
     assert data(await lines_of(lab.runtime.stream_logs(name, until=after))) == [b"one", b"two"]
     assert data(await lines_of(lab.runtime.stream_logs(name, since=before, until=after))) == [b"two"]

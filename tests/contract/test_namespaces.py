@@ -1,4 +1,4 @@
-"""Where a container's network namespace is, and the links to it, on a real Docker."""
+"""Where a container's network namespace is, and the links to it, on a real engine."""
 
 import os
 from pathlib import Path
@@ -46,11 +46,16 @@ def number(path: str | Path) -> str:
 async def test_the_path_leads_to_the_namespace_of_a_running_container(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = await lab.up()
+    await lab.runtime.create_net()
+    node = lab.node(network_mode="")
+    await lab.start(node)
+    name = node.long_name
     path = await lab.runtime.get_ns_path(name)
     pid = (await lab.client.containers.inspect(name)).state.pid
     assert path == f"/proc/{pid}/ns/net"
     assert number(path) == await namespace_of(lab, name)
+    if lab.engine.rootless:  # it pauses nothing, and its own file is where only its user's mounts are
+        return
     await lab.runtime.pause_container(name)
     assert await lab.runtime.get_ns_path(name) == path
     await lab.runtime.unpause_container(name)
@@ -86,6 +91,17 @@ async def test_a_container_with_the_hosts_network_has_the_hosts_namespace_and_no
     assert netns.find(node.long_name) is None
 
 
+@pytest.mark.proves("get_ns_path", "start_container")
+async def test_a_node_that_shares_anothers_network_is_in_its_namespace_and_linked_to_it(lab: Lab) -> None:
+    await lab.up("r1")
+    node = lab.node("r2", network_mode="container:r1")
+    await lab.start(node)
+    first = number(await lab.runtime.get_ns_path(lab.node("r1").long_name))
+    assert number(await lab.runtime.get_ns_path(node.long_name)) == first
+    assert number(netns.DIRECTORY / node.long_name) == first
+    await lab.runtime.delete_container(node.long_name)
+
+
 async def test_a_namespace_on_another_machine_is_an_error(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     node = lab.node(network_mode="host")
     await lab.start(node)
@@ -113,6 +129,7 @@ async def test_a_node_is_linked_at_its_start_and_no_more_after_its_end(lab: Lab)
 
 async def test_a_container_that_is_gone_already_loses_its_link(lab: Lab) -> None:
     name = await lab.up()
+    await lab.client.containers.kill(name, "KILL")  # a removal by Podman 5 would wait for it to end by itself
     await lab.client.containers.remove(name, force=True)
     assert netns.find(name)
     await lab.runtime.delete_container(name)

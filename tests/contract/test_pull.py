@@ -1,9 +1,9 @@
-"""Pulls from a real registry onto a real Docker: policies, progress, credentials, and what goes wrong."""
+"""Pulls from a real registry onto real engines: policies, progress, credentials, and what goes wrong."""
 
 import base64
 import json
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -20,6 +20,7 @@ from clab_runtime import (
     UnauthorizedError,
 )
 from tests.conftest import NoLeaks
+from tests.contract.differences import Differs
 from tests.contract.lab import Lab, cancelled, open_lab, within
 from tests.engines import Engine
 from tests.engines.registry import PASSWORD, USER, Registry, make_image
@@ -72,7 +73,9 @@ def log_in(folder: Path, document: Mapping[str, object]) -> None:
 
 
 @pytest.mark.proves("pull_image", "stream_pull", "inspect_image", "image")
-async def test_an_image_is_pulled_as_its_policy_says_inspected_and_run(lab: Lab, registry: Registry) -> None:
+async def test_an_image_is_pulled_as_its_policy_says_inspected_and_run(
+    lab: Lab, registry: Registry, differs: Differs
+) -> None:
     image = registry.put("lab/x", "1", LAYERS)
     with pytest.raises(NotFoundError, match="pull policy is Never"):
         await lab.runtime.pull_image(image, PullPolicy("NEVER"))
@@ -80,8 +83,8 @@ async def test_an_image_is_pulled_as_its_policy_says_inspected_and_run(lab: Lab,
     async with removed(lab, image):
         async with lab.runtime.stream_pull(image, PullPolicy("ifnotpresent")) as pull:
             steps = [progress async for progress in pull]
-        _check_steps(steps, image)
-        await _check_inspection(lab, image)
+        _check_steps(steps, image, differs)
+        await _check_inspection(lab, image, differs)
 
         asked = registry.answered(MANIFEST)
         assert asked
@@ -108,21 +111,24 @@ async def test_an_image_is_pulled_as_its_policy_says_inspected_and_run(lab: Lab,
         await lab.runtime.delete_container(container)
 
 
-def _check_steps(steps: list[PullProgress], image: str) -> None:
+def _check_steps(steps: list[PullProgress], image: str, differs: Differs) -> None:
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert 1.0 not in fractions[:-1]
-    assert len({fraction for fraction in fractions if 0 < fraction < 1}) >= 3
+    assert len({fraction for fraction in fractions if 0 < fraction < 1}) >= 2
     assert {step.image for step in steps} == {image}
     last = steps[-1]
-    assert last.status == f"Status: Downloaded newer image for {image}"
     assert (last.layers_done, last.layers_total) == (3, 3)
+    if difference := differs("pull progress"):
+        assert last.status == difference.value
+        return
+    assert last.status == f"Status: Downloaded newer image for {image}"
     sizes = sum(len(LAYERS.blobs[layer]) for layer in LAYERS.layers)
     assert (last.bytes_current, last.bytes_total) == (sizes, sizes)
 
 
-async def _check_inspection(lab: Lab, image: str) -> None:
+async def _check_inspection(lab: Lab, image: str, differs: Differs) -> None:
     """Compare with what the engine itself says, and with what the image is made of."""
     found = await lab.runtime.inspect_image(image)
     raw = await lab.client.images.inspect(image)
@@ -131,13 +137,15 @@ async def _check_inspection(lab: Lab, image: str) -> None:
     assert found.config.labels == {"made-for": "layers"}
     assert found.root_fs.type == "layers"
     assert found.root_fs.layers == LAYERS.diff_ids
-    assert found.graph_driver.name == "overlay2"
+    storage = differs("image storage")
+    assert found.graph_driver.name == (storage.value if storage else "overlay2")
     places = found.graph_driver.data
     assert raw.graph_driver
     assert raw.graph_driver.data
     assert [places.upper_dir, places.work_dir, places.merged_dir] == [
-        raw.graph_driver.data[name] for name in ("UpperDir", "WorkDir", "MergedDir")
+        raw.graph_driver.data.get(name, "") for name in ("UpperDir", "WorkDir", "MergedDir")
     ]
+    assert bool(places.merged_dir) == (storage is None)
     assert places.upper_dir.startswith(str(lab.engine.directory))
 
 
@@ -177,15 +185,17 @@ async def test_a_pull_that_is_cancelled_in_the_middle_leaves_nothing_and_can_be_
 
 
 async def test_a_registry_that_goes_down_in_the_middle_is_tried_again_and_told_of(
-    engine: Engine, no_leaks: NoLeaks
+    engine: Engine, no_leaks: NoLeaks, differs: Differs
 ) -> None:
+    silently = differs("pull retried") is not None
+    broken_off = (EngineStreamError,) if silently else ()
     fractions: list[float] = []
     async with no_leaks(), open_lab(engine) as lab:
         async with scripted_registry(engine, LAYERS) as registry:
             pull = lab.runtime.stream_pull(registry.name)
             await within(pull.__anext__)
             await within(registry.held.wait)
-        with anyio.fail_after(20):
+        with anyio.move_on_after(1) if silently else anyio.fail_after(20), suppress(*broken_off):
             async for progress in pull:  # the engine goes on so for more than a minute, and then fails
                 fractions.append(progress.fraction)
                 if progress.status.startswith("Retrying"):
@@ -221,7 +231,8 @@ async def test_a_registry_that_knows_its_users_gets_the_credentials_of_the_docke
     lab: Lab, locked: Registry, docker_config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = locked.put("lab/x", "1", OTHER)
-    with pytest.raises(UnauthorizedError, match=f"no credentials were found: use `docker login {locked.address}`"):
+    login = f"{lab.runtime.name} login {locked.address}"
+    with pytest.raises(UnauthorizedError, match=f"no credentials were found: use `{login}`"):
         await lab.runtime.pull_image(image)
 
     log_in(docker_config, {"auths": {locked.address: {"username": USER, "password": "wrong"}}})

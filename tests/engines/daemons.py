@@ -17,7 +17,7 @@ PIDFILE = Path("/run/engine.pid")  # inside, gone with the namespace: a stale on
 
 _ENVIRONMENT = {"HOME": "/root", "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
-_REGISTRIES = ("127.0.0.1:5000", "127.0.0.1:5001", "localhost:5000", "localhost:5001")
+_REGISTRIES = ("127.0.0.1", "localhost")  # on any port, as Docker has it by itself
 
 
 def socket(spec: EngineSpec, directory: Path) -> Path:

@@ -83,7 +83,10 @@ def stop(engine: Engine) -> None:
 
 def kill(engine: Engine) -> None:
     """End the daemon with SIGKILL and wait for it; namespaces, state and running containers stay."""
+    group = engine.pid
     _end(engine, signal.SIGKILL)
+    if engine.rootless and group:
+        _kill_group(group)
 
 
 def start(engine: Engine) -> None:
@@ -136,7 +139,7 @@ def _running_in(place: Path) -> Engine | None:
     if not (place / "record.json").exists():
         return None
     engine = Record.read(place).engine(place)
-    return engine if engine.version and answers(engine) else None
+    return engine if engine.version and state.keeper_of(place) and answers(engine) else None
 
 
 def _same(engine: Engine, name: str) -> Engine:
@@ -214,6 +217,15 @@ def _load_image(engine: Engine, archive: Path) -> None:
     answer = http.call(engine.socket, "POST", "/v1.41/images/load", archive.read_bytes())
     if b"Loaded image" not in answer:
         raise EngineSetupError(f"{engine.name} did not load {image.NAME}: {answer.decode(errors='replace')}")
+
+
+def _kill_group(group: int) -> None:
+    """Kill what a rootless podman has made of itself in its namespaces, which does not end with the one it began as."""
+    deadline = time.monotonic() + _STOP_TIMEOUT
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(0.02)
 
 
 def _end(engine: Engine, number: signal.Signals) -> None:

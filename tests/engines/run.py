@@ -29,7 +29,7 @@ def run(name: str, command: Sequence[str]) -> int:
     """Run COMMAND where DOCKER_HOST or CONTAINER_HOST is an engine's; return the exit status, 128+N for signal N."""
     if address := _reachable(name):
         print(f"using the engine at {address}", file=sys.stderr, flush=True)
-        os.execvpe(command[0], command, {**os.environ, _variable(name): address})
+        os.execvpe(command[0], [*command], {**os.environ, _variable(name): address})
     return _run_on_private(_PRIVATE.get(name, name), command)
 
 

@@ -26,8 +26,14 @@ ROW = re.compile(
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
 
+PODMAN = ("--runtime", "podman")
+EVENTS = ("create", "start", "exec_die", "die", "destroy")
+
+
 def environment(endpoint: str, **more: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"DOCKER_HOST": endpoint} | more
+    """Let either runtime find the engine."""
+    places = {"DOCKER_HOST": endpoint, "CONTAINER_HOST": endpoint}
+    return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | places | more
 
 
 def deploy(endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,13 +79,22 @@ def read_until(process: subprocess.Popen[str], words: str) -> None:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_deploys_a_lab_shows_every_node_and_removes_all(docker_engine: Engine, backend: str) -> None:
     done = deploy(docker_engine.endpoint, "--nodes", "4", "--name", "whole", "--backend", backend)
+    see_all_done(done, *EVENTS, "kill")
+
+
+def test_deploys_a_lab_on_podman_as_on_docker(podman_engine: Engine) -> None:
+    see_all_done(deploy(podman_engine.endpoint, "--nodes", "4", "--name", "whole", *PODMAN), *EVENTS)
+
+
+def see_all_done(done: subprocess.CompletedProcess[str], *events: str) -> None:
+    """Look at all that was said of a lab of four nodes."""
     assert (done.returncode, done.stderr) == (0, "")
     rows = [row.groupdict() for row in ROW.finditer(done.stdout)]
     assert [(row["lab"], row["number"]) for row in rows] == [("whole", str(number)) for number in (1, 2, 3, 4)]
     assert len({row["host"] for row in rows}) == len({row["pid"] for row in rows}) == 4
     for name in ("n1", "n2", "n3", "n4"):
         assert re.search(rf"{name} +log: {name} is up$", done.stdout, re.MULTILINE)
-        for event in ("create", "start", "exec_die", "kill", "die", "destroy"):
+        for event in events:
             assert re.search(rf"{name} +event: {event}$", done.stdout, re.MULTILINE), (name, event)
         assert re.search(rf"{name} +command ok$", done.stdout, re.MULTILINE)
     assert re.search(r"^removed 4 containers and network clab-whole-\S+ in ", done.stdout, re.MULTILINE)
@@ -104,8 +119,17 @@ def test_deploys_a_lab_shows_every_node_and_removes_all(docker_engine: Engine, b
     ],
 )
 def test_an_interrupt_at_any_moment_leaves_nothing(docker_engine: Engine, moment: str, backend: str) -> None:
-    arguments = ("--nodes", "3", "--name", "stopped", "--seconds", "0", "--backend", backend)
-    with deploying(docker_engine.endpoint, *arguments) as process:
+    interrupt(docker_engine, moment, "--backend", backend)
+
+
+def test_an_interrupt_on_podman_leaves_nothing(podman_engine: Engine) -> None:
+    interrupt(podman_engine, "starting", *PODMAN)
+
+
+def interrupt(engine: Engine, moment: str, *more: str) -> None:
+    """Interrupt the example when it has come so far, and see it end well."""
+    arguments = ("--nodes", "3", "--name", "stopped", "--seconds", "0", *more)
+    with deploying(engine.endpoint, *arguments) as process:
         read_until(process, moment)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=TIME)

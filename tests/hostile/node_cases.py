@@ -48,7 +48,7 @@ MALFORMED: Values = {
     "cgroup_parent": [" ", "../../escape", "a/../../b", "a b", "a\nb"],
     "pid_mode": ["private", "HOST", "container:", "container: ", "container:a b", ":", "host:x"],
     "tmpfs": [{"": ""}, {"relative": ""}, {"/": ""}, {"//": ""}],
-    "security_opts": [[""], [" "]],
+    "security_opts": [[""], [" "], ["bogus"], ["seccomp={"], ["no-new-privileges:maybe"]],
     "shm_size": _SIZES,
     "memory": _SIZES,
     "port_bindings": [
@@ -63,9 +63,11 @@ MALFORMED: Values = {
     "mgmt_intf": ["x" * 16, "a/b", "a b", "..", "a:b", " ", "a\n"],
     "mgmt_ipv4_address": [
         "1.2.3", "172.31.250.9/24", "::1", "999.1.1.1", "172.31.250.9 ", "10.9.9.9", "0x7f.1", "127.1", "172.31.250.09",
-        f"172.31.250.{DIGIT}", "172.31.250.9\n", "auto", LONG,
+        f"172.31.250.{DIGIT}", "172.31.250.9\n", "auto", LONG, "172.31.250.1",
     ],
-    "mgmt_ipv6_address": ["fe80::1%eth0", "1.2.3.4", ":::", "12345::", "3fff:172::9/64", "4000::1", "auto"],
+    "mgmt_ipv6_address": [
+        "fe80::1%eth0", "1.2.3.4", ":::", "12345::", "3fff:172::9/64", "4000::1", "auto", "3fff:172:31:250::1",
+    ],
     "mac_address": [
         "02:42", "zz:42:ac:14:14:02", "01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "02-42:ac:14:14:02", "0242ac141402",
         "02:42:ac:14:14:02:02", "02:42:ac:14:14:02\n", "00:00:00:00:00:00", f"0{DIGIT}:42:ac:14:14:02",
@@ -106,7 +108,7 @@ REFUSED: Values = {
     "binds": [["/dev/null/x:/b"]],
     "devices": [["/dev/nosuch"]],
     "cap_add": [["BOGUS"], ["CAP_"]],
-    "security_opts": [["bogus"], ["seccomp={"], ["seccomp=/nosuch.json"], ["no-new-privileges:maybe"]],
+    "security_opts": [["seccomp=/nosuch.json"]],
     "cpuset": ["4096", "0-99999", "9" * 30],
 }
 """Well formed, as far as anybody but the engine can tell."""
@@ -122,7 +124,6 @@ REFUSED_BY_EITHER: Values = {
 """Engines know these rules, and so may we; whose the container is they may be asked first."""
 
 REFUSED_ON_THE_NETWORK: Values = {
-    "mgmt_ipv4_address": ["172.31.250.1"],
     "port_bindings": [{"80": [PortBinding(host_ip="203.0.113.7")]}],
 }
 """The same, for a container with a place on the management network."""

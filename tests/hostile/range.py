@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import anyio
@@ -19,6 +20,9 @@ from clab_runtime import (
     open_runtime,
     wait_for_container_running,
 )
+
+asked: ContextVar[list[str]] = ContextVar("asked")
+"""What the case at hand has asked the engine for."""
 
 IMAGE = "busybox"
 FOREVER = "sleep 100000"
@@ -70,6 +74,7 @@ class Range:
         """Create a network of its own, and remove it when that was not refused."""
         mgmt = MgmtNet(network=f"{self.lab}-{secrets.token_hex(4)}", **words)
         async with open_runtime(self.kind, mgmt=mgmt) as runtime:
+            asked.get().clear()  # what a runtime asks for when it is opened is no part of the case
             await runtime.create_net()
             await runtime.delete_net()
 

@@ -2,18 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import anyio
 
 from clab_runtime import EngineError, EngineStreamError, InvalidValueError, UnsupportedOperationError
 from tests.hostile.cases import Case, Outcome
-from tests.hostile.range import Range
+from tests.hostile.range import Range, asked
 from tests.noting import noting
-
-asked: ContextVar[list[str]] = ContextVar("asked")
-"""What the case at hand has asked the engine for."""
 
 AT_ONCE = 6
 """Cases that are tried at once; the engine is slow at starting containers."""

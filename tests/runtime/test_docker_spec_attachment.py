@@ -125,6 +125,11 @@ def test_static_addresses_are_asked_for_in_the_management_network() -> None:
     )
 
 
+def test_a_static_address_is_not_the_gateways() -> None:
+    mgmt = MgmtNet(ipv4_subnet="172.20.20.0/24", ipv4_gw="172.20.20.1")
+    assert refused(node(mgmt_ipv4_address="172.20.20.1"), mgmt).allowed.endswith("gateway has this address")
+
+
 def test_a_static_address_in_a_subnet_that_is_made_up_is_the_engines_to_check() -> None:
     made = endpoint(node(mgmt_ipv6_address="fd00::5"), MgmtNet(ipv6_subnet="auto")).ipam_config
     assert made == schema.EndpointIPAMConfig(ipv6_address="fd00::5")

@@ -10,6 +10,7 @@ from clab_runtime.engine import schema
 from clab_runtime.models import MgmtNet
 from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.network_reply import find_overlap, mgmt_from_network
+from clab_runtime.runtime.podman_network_reply import network_from_reply
 
 RAW = json.loads((Path(__file__).parent / "data" / "networks.json").read_text())
 USED = {name: msgspec.convert(reply, schema.Network) for name, reply in RAW.items() if not name.endswith("list")}
@@ -37,12 +38,26 @@ def test_dockers_network_is_told_as_it_is() -> None:
     )
 
 
-@pytest.mark.parametrize("source", ["podman-4.3", "podman-5.8"])
-def test_podmans_network_keeps_the_range_and_bridge_that_podman_does_not_tell(source: str) -> None:
-    asked = MgmtNet(network="n1", ipv4_subnet="10.201.0.0/24", ipv4_range="10.201.0.128/25", ipv6_range="fd01::/80")
-    told = mgmt_from_network(asked, USED[source], "br-n1x")
-    assert (told.bridge, told.mtu, told.ipv4_range, told.ipv6_range) == ("br-n1x", 1400, "10.201.0.128/25", "")
-    assert (told.ipv4_gw, told.ipv6_gw) == ("10.201.0.254", "fd00:201::ff")
+def test_podmans_network_is_told_as_it_is() -> None:
+    subnets = [
+        schema.LibpodSubnet("10.201.0.0/24", "10.201.0.254", schema.LibpodLeaseRange("10.201.0.128", "10.201.0.254")),
+        schema.LibpodSubnet("fd00:201::/64", "fd00:201::ff"),
+    ]
+    reply = schema.LibpodNetwork(
+        id="x", name="n1", driver="bridge", network_interface="br-n1x", subnets=subnets, options={"mtu": "1400"}
+    )
+    assert mgmt_from_network(MgmtNet(network="n1", ipv6_range="fd01::/80"), network_from_reply(reply), "br-n1x") == (
+        MgmtNet(
+            network="n1",
+            bridge="br-n1x",
+            mtu=1400,
+            ipv4_subnet="10.201.0.0/24",
+            ipv4_gw="10.201.0.254",
+            ipv4_range="10.201.0.128/25",
+            ipv6_subnet="fd00:201::/64",
+            ipv6_gw="fd00:201::ff",
+        )
+    )
 
 
 def test_what_the_engine_has_wins_over_what_was_asked_for() -> None:

@@ -1,5 +1,6 @@
 """Podman's own endpoints of containers; /libpod/containers/..."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
@@ -29,6 +30,11 @@ class Containers:
         return await self._client.request(
             "POST", "/libpod/containers/create", schema.Created, json=container, dedicated=True
         )
+
+    async def list(self, *, filters: Mapping[str, Sequence[str]] | None = None) -> Sequence[schema.LibpodContainer]:
+        """List containers in every state, with the numbers of their processes; GET /libpod/containers/json."""
+        query = {"all": True, "filters": filters or None}
+        return await self._client.request("GET", "/libpod/containers/json", list[schema.LibpodContainer], query=query)
 
     async def stop(self, container: str, *, timeout: int) -> bool:  # noqa: ASYNC109
         """Stop a container, by force after `timeout` seconds, and tell whether it ran.

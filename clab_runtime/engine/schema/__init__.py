@@ -13,6 +13,7 @@ from clab_runtime.engine.schema.container_create import (
     EndpointIPAMConfig,
     HealthConfig,
     HostConfig,
+    LogDriver,
     NetworkingConfig,
     PortBinding,
     RestartPolicy,
@@ -29,6 +30,7 @@ from clab_runtime.engine.schema.containers import (
     EndpointSettings,
     Health,
     HealthCheckResult,
+    LogConfig,
     Mount,
     NetworkSettings,
     PathStat,
@@ -61,6 +63,7 @@ from clab_runtime.engine.schema.libpod_containers import (
     SpecResources,
 )
 from clab_runtime.engine.schema.libpod_images import LibpodImage
+from clab_runtime.engine.schema.libpod_lists import LibpodContainer
 from clab_runtime.engine.schema.libpod_networks import (
     LibpodLeaseRange,
     LibpodNetwork,
@@ -114,6 +117,7 @@ __all__ = [
     "ImageRootFS",
     "ImageSummary",
     "Info",
+    "LibpodContainer",
     "LibpodHost",
     "LibpodImage",
     "LibpodInfo",
@@ -125,6 +129,8 @@ __all__ = [
     "LibpodSecurity",
     "LibpodStore",
     "LibpodSubnet",
+    "LogConfig",
+    "LogDriver",
     "Mount",
     "NamedVolume",
     "Namespace",

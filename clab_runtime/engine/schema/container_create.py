@@ -47,9 +47,16 @@ class HealthConfig(Request):
     start_period: int = 0
 
 
+class LogDriver(Request):
+    """Where a container's output is to go."""
+
+    type: str
+
+
 class HostConfig(Request):
     """The host side of a container to create."""
 
+    log_config: LogDriver | None = None
     binds: Sequence[str] = ()
     tmpfs: Mapping[str, str] = {}
     port_bindings: Mapping[str, Sequence[PortBinding]] = {}

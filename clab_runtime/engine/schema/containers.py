@@ -87,9 +87,16 @@ class ContainerConfig(Reply):
     healthcheck: HealthConfig | None = None
 
 
+class LogConfig(Reply):
+    """Where a container's output goes."""
+
+    type: str = ""
+
+
 class ContainerHostConfig(Reply):
     """How a container is tied to the host."""
 
+    log_config: LogConfig = field(default_factory=LogConfig)
     network_mode: str = ""
     auto_remove: bool = False
     restart_policy: RestartPolicy | None = None

@@ -23,6 +23,8 @@ class LibpodHost(Struct):
     """The machine, as Podman sees it."""
 
     security: LibpodSecurity = field(default_factory=LibpodSecurity)
+    event_logger: str = field(name="eventLogger", default="")
+    """Where events are kept: `journald`, `file`, or `none`."""
     cgroup_version: str = field(name="cgroupVersion", default="")
     """`v1` or `v2`."""
     cgroup_controllers: Sequence[str] | None = field(name="cgroupControllers", default=None)
