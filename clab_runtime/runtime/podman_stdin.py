@@ -55,7 +55,7 @@ async def _send(engine: EngineClient, duplex: Duplex, keys: str, data: bytes) ->
 
     try:
         await race((send, lambda: until_end(duplex)))
-    except anyio.BrokenResourceError:
+    except (anyio.BrokenResourceError, EngineProtocolError):  # the container has ended
         if not over.is_set():
             raise
     if not over.is_set():

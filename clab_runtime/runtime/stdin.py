@@ -38,9 +38,9 @@ async def write_to_stdin(engine: EngineClient, container: str, data: bytes, seco
     await hand_over(engine, container, pieces, seconds, _send, output=False)
 
 
-def as_bytes(data: object) -> bytes:
+def as_bytes(data: bytes) -> bytes:
     """Refuse what is no bytes; people pass text."""
-    if not isinstance(data, bytes | bytearray | memoryview):
+    if not isinstance(data, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValueError("data", data, "give bytes, such as b'reboot\\n'")
     return bytes(data)
 
