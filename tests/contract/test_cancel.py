@@ -1,4 +1,4 @@
-"""Creating containers on a real Docker, cancelled at any moment: nothing is left behind."""
+"""Creating containers on real engines, cancelled at any moment: nothing is left behind."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Commands in containers on a real Docker: their ends, their bytes, and what becomes of those that are abandoned."""
+"""Commands in containers on real engines: their ends, their bytes, and what becomes of those that are abandoned."""
 
 import hashlib
 import json

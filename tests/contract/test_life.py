@@ -1,4 +1,4 @@
-"""A container's life on a real Docker: made, started, stopped, frozen and deleted."""
+"""A container's life on real engines: made, started, stopped, frozen and deleted."""
 
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,6 @@ import pytest
 
 from clab_runtime import (
     ConflictError,
-    ContainerRuntimeError,
     ContainerStatus,
     EndpointlessNode,
     EngineConnectionError,
@@ -18,21 +17,14 @@ from clab_runtime import (
     ExecCmd,
     GenericFilter,
     InvalidValueError,
-    MgmtNet,
     NodeConfig,
     NotFoundError,
     RuntimeConfig,
-    WaitTimeoutError,
     with_config,
-    with_mgmt_net,
 )
-from clab_runtime.engine.client import EngineClient
-from clab_runtime.runtime.docker import DockerDialect, DockerRuntime
-from clab_runtime.runtime.stopping import signal_number
 from tests.conftest import NoLeaks
 from tests.contract.differences import Differs
 from tests.contract.lab import POLITE, Lab, open_lab, until, within
-from tests.engine.fake_engine import Peer, Request, Script, answer, answering, fake_engine
 from tests.engines import Engine, start, stop
 
 pytestmark = pytest.mark.anyio
@@ -242,39 +234,6 @@ async def test_a_container_that_removes_itself_is_stopped_by_a_signal(lab: Lab) 
         await lab.runtime.stop_container("nobody", "USR1")
 
 
-@pytest.mark.parametrize(
-    "signal",
-    [
-        "",
-        " ",
-        "SIG",
-        "SIGBOGUS",
-        "KILL ",
-        "0",
-        "-9",
-        "32",
-        "65",
-        "1" * 5000,
-        "٩",
-        "RTMIN-1",
-        "RTMIN+99",
-        "RTMIN+",
-        "TERM+1",
-    ],
-)
-async def test_a_word_that_is_no_signal_is_refused_before_any_request(signal: str) -> None:
-    with pytest.raises(InvalidValueError, match="signal"):
-        await DockerDialect().stop_with_signal(EngineClient("unix:///nowhere"), "r1", signal, 1)
-
-
-@pytest.mark.parametrize(
-    ("signal", "number"),
-    [("SIGTERM", 15), ("term", 15), ("9", 9), ("SIGRTMIN+3", 37), ("rtmax-1", 63), ("RTMIN", 34)],
-)
-def test_a_signal_has_names_and_a_number(signal: str, number: int) -> None:
-    assert signal_number(signal) == number
-
-
 @pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("pause_container")
 async def test_what_does_not_run_can_not_be_frozen(lab: Lab) -> None:
@@ -410,65 +369,3 @@ async def test_an_engine_that_is_stopped_is_no_empty_lab(lab: Lab) -> None:
     finally:
         start(lab.engine)
     assert await lab.runtime.get_container_status("nobody") is ContainerStatus.NOT_FOUND
-
-
-async def test_an_engine_that_does_not_answer_in_time_is_a_time_out(no_leaks: NoLeaks) -> None:
-    async def hang(peer: Peer, _: Request) -> None:
-        await peer.hung_up()
-
-    async with no_leaks(), fake_engine(hang) as fake:
-        runtime = DockerRuntime(f"unix://{fake.path}")
-        mgmt = MgmtNet(network="x", bridge="y", mtu=1500)
-        await runtime.init(with_config(RuntimeConfig(timeout=0.05)), with_mgmt_net(mgmt))
-        with pytest.raises(TimeoutError, match="GET /containers/r1/json"):
-            await runtime.get_container_status("r1")
-        await runtime.aclose()
-
-
-# ---------------------------------------------------------------- removals that are in somebody else's hands
-
-
-def refusing(message: bytes) -> bytes:
-    return answer(b'{"message":"' + message + b'"}', status="409 Conflict")
-
-
-IN_PROGRESS = refusing(b"removal of container r1 is already in progress")
-REMOVED = answer(status="204 No Content")
-GONE = answer(b'{"message":"No such container: r1"}', status="404 Not Found")
-
-
-async def delete_from(script: Script, timeout: float = 30) -> tuple[list[str], ContainerRuntimeError | None]:  # noqa: ASYNC109
-    """Delete a container of an engine that plays the script."""
-    error: ContainerRuntimeError | None = None
-    async with fake_engine(script) as fake:
-        runtime = DockerRuntime(f"unix://{fake.path}")
-        config, mgmt = RuntimeConfig(timeout=timeout), MgmtNet(network="x", bridge="y", mtu=1500)
-        await runtime.init(with_config(config), with_mgmt_net(mgmt))
-        try:
-            await runtime.delete_container("r1")
-        except ContainerRuntimeError as exc:
-            error = exc
-        await runtime.aclose()
-    return [f"{request.method} {request.target}" for request in fake.requests], error
-
-
-@pytest.mark.parametrize("then", [REMOVED, GONE], ids=["removed", "gone"])
-async def test_a_removal_that_somebody_else_has_begun_is_waited_for(then: bytes) -> None:
-    requests, error = await delete_from(answering(IN_PROGRESS, IN_PROGRESS, then))
-    assert error is None
-    assert requests == ["DELETE /v1.41/containers/r1?force=1&v=1"] * 3
-
-
-async def test_a_removal_without_end_is_not_waited_for_without_end() -> None:
-    async def refuse(peer: Peer, _: Request) -> None:
-        await peer.send(IN_PROGRESS)
-
-    _, error = await delete_from(refuse, timeout=0.1)
-    assert isinstance(error, WaitTimeoutError)
-    assert str(error) == "container 'r1' is still being removed after 0.1 s"
-
-
-async def test_another_conflict_is_raised() -> None:
-    requests, error = await delete_from(answering(refusing(b"you can not")))
-    assert isinstance(error, ConflictError)
-    assert len(requests) == 1

@@ -1,4 +1,4 @@
-"""A real Docker that is killed while everything goes on: nothing ends in silence, and all is well afterwards."""
+"""A real engine that is killed while everything goes on: nothing ends in silence, and all is well afterwards."""
 
 from collections.abc import Awaitable, Callable
 

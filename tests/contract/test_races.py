@@ -1,4 +1,4 @@
-"""What somebody else does to a container between two requests of one call, on a real Docker: the typed result."""
+"""What somebody else does to a container between two requests of one call, on real engines: the typed result."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writing to the standard input of containers on a real Docker."""
+"""Writing to the standard input of containers on real engines."""
 
 import hashlib
 import random
@@ -13,21 +13,14 @@ from clab_runtime import (
     InvalidValueError,
     NotFoundError,
     RuntimeConfig,
-    UnsupportedOperationError,
     with_config,
 )
-from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles
-from clab_runtime.runtime.stdin import _pieces as pieces_of  # pyright: ignore[reportPrivateUsage]
-from clab_runtime.runtime.stdin import write_to_stdin
 from tests.conftest import NoLeaks
 from tests.contract.differences import Differs
 from tests.contract.lab import Lab, open_lab, within
 from tests.engines import Engine
 
 pytestmark = [pytest.mark.anyio, pytest.mark.proves("write_to_stdin_no_wait")]
-
-CONTROL = bytes(range(32))
 
 
 def reader(count: int) -> str:
@@ -97,21 +90,3 @@ async def test_a_container_that_does_not_read_is_waited_for_no_longer_than_the_t
         with pytest.raises(TimeoutError, match=rf"{name}.* has not taken 1000000 bytes of input in 0\.5 s"):
             await within(lambda: lab.runtime.write_to_stdin_no_wait(name, b"x" * 1_000_000))
         assert "0 dedicated" in repr(lab.runtime)
-
-
-async def test_over_tls_what_would_have_to_go_in_pieces_is_refused_before_any_request() -> None:
-    endpoint = EngineEndpoint.parse("tcp://127.0.0.1:1", tls=TLSFiles())
-    with pytest.raises(UnsupportedOperationError, match="over TLS"):
-        await write_to_stdin(EngineClient(endpoint), "r1", every_pair_of_control_characters(1), 1)
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"text\n", b"\x10\x11", b"\x1f", CONTROL, every_pair_of_control_characters(3) + b"\x1f"]
-)
-def test_no_piece_has_its_keys_or_ends_in_their_beginning(data: bytes) -> None:
-    pieces = list(pieces_of(data))
-    assert b"".join(piece for _, piece in pieces) == data
-    for keys, piece in pieces:
-        codes = bytes(ord(key[-1].upper()) - 64 for key in keys.split(","))
-        assert codes not in piece
-        assert not piece.endswith(codes[:1])

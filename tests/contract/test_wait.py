@@ -1,4 +1,4 @@
-"""Waiting for containers on a real Docker, and the evidence of those that ended."""
+"""Waiting for containers on real engines, and the evidence of those that ended."""
 
 import logging
 
@@ -11,7 +11,6 @@ from clab_runtime import (
     ContainerRuntimeError,
     ContainerUnhealthyError,
     EndpointlessNode,
-    EngineProtocolError,
     ExecCmd,
     InvalidValueError,
     NotFoundError,
@@ -19,14 +18,8 @@ from clab_runtime import (
     WaitTimeoutError,
     wait_for_container_running,
 )
-from clab_runtime.engine.client import EngineClient
-from clab_runtime.runtime import diagnosis
-from clab_runtime.runtime.diagnosis import diagnose
-from clab_runtime.runtime.docker import DockerDialect
-from clab_runtime.runtime.started import EngineStartedContainer
 from tests.contract.differences import Differs
 from tests.contract.lab import Lab, open_lab, until, within
-from tests.engine.fake_engine import Peer, Request, answer, answering, chunked, fake_engine
 from tests.engines import Engine
 
 pytestmark = pytest.mark.anyio
@@ -217,47 +210,3 @@ async def test_the_last_output_of_what_does_not_run_is_logged(
         assert not caplog.records
         with pytest.raises(NotFoundError):
             await log("nobody")
-
-
-async def test_an_engine_that_can_not_tell_the_end_is_an_error() -> None:
-    reply = answer(b'{"StatusCode":-1,"Error":{"Message":"no idea"}}')
-    async with fake_engine(answering(reply)) as fake, EngineClient(fake.endpoint) as client:
-        with pytest.raises(EngineProtocolError, match="no idea"):
-            await EngineStartedContainer(client, "r1", DockerDialect()).wait_exited()
-
-
-async def test_a_log_that_can_not_be_read_hides_no_other_evidence() -> None:
-    dead = answer(b'{"Id":"x","State":{"Status":"exited","ExitCode":137,"OOMKilled":true,"Error":"no room"}}')
-
-    async def script(peer: Peer, request: Request) -> None:
-        broken = answer(b'{"message":"no log driver"}', status="501 Not Implemented")
-        await peer.send(broken if "/logs" in request.target else dead)
-
-    async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
-        error = await diagnose(client, "r1")
-    assert (error.exit_code, error.signal, error.oom_killed, error.error) == (137, "SIGKILL", True, "no room")
-    assert b"no log driver" in error.last_lines[0]
-    assert "out of memory" in str(error)
-
-
-async def test_a_container_that_is_coming_up_is_looked_at_again() -> None:
-    states = [
-        answer(b'{"Id":"x","State":{"Status":"%b"}}' % state) for state in (b"created", b"restarting", b"running")
-    ]
-    async with fake_engine(answering(*states)) as fake, EngineClient(fake.endpoint) as client:
-        await EngineStartedContainer(client, "r1", DockerDialect()).wait_running()
-    assert len(fake.requests) == 3
-
-
-async def test_the_lines_read_before_a_log_hangs_are_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "LOG_TIME", 0.2)
-
-    async def script(peer: Peer, request: Request) -> None:
-        if "/logs" in request.target:
-            await peer.send(chunked(b"one\r\n", end=False))
-            await peer.hung_up()
-        await peer.send(answer(b'{"Id":"x","State":{"Status":"exited"},"Config":{"Tty":true}}'))
-
-    async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
-        error = await diagnose(client, "r1")
-    assert error.last_lines == (b"one",)
