@@ -20,13 +20,15 @@ from clab_runtime.runtime.stopping import signal_number
 LOOP_TIME = 10.0
 """Seconds in which one stop has to meet a container that starts again and again."""
 
-AT_REST = 2.0
+AT_REST = 3.0
 """Seconds after which one that has not been started again is down: Podman tries again at once."""
 
 _PAUSE = 0.02
 _DOWN = "exited"
 _EXITED_BETWEEN_TRIES = APIVersion(5, 5)
 """Older ones say `stopped` between two tries, and `exited` once it is over."""
+_ENDED_BY_SIGNAL = APIVersion(5, 0)
+"""Older ones start what has ended by a signal again, newer ones count it as stopped."""
 
 
 async def stop(engine: EngineClient, container: str, seconds: float) -> None:
@@ -46,37 +48,41 @@ async def stop_with_signal(engine: EngineClient, container: str, signal: str, se
     """
     number = signal_number(signal)
     inspect = await engine.containers.inspect(container)
+    ended = False
     with suppress(NotFoundError):
         with suppress(ConflictError):
             await engine.containers.kill(inspect.id, str(number))
             if inspect.state.paused:
                 await engine.containers.unpause(inspect.id)
             with anyio.move_on_after(seconds):
-                await _ended(engine, inspect)
-        await _stop_for_good(engine, inspect, 0)
+                ended = await _ended(engine, inspect)
+        if not (ended and is_since(await engine.info(), _ENDED_BY_SIGNAL)):
+            await _stop_for_good(engine, inspect, 0)
 
 
-async def _ended(engine: EngineClient, begun: schema.ContainerInspect) -> None:
+async def _ended(engine: EngineClient, begun: schema.ContainerInspect) -> bool:
     """Look until a container does not run any more, or runs anew."""
     for delay in growing_delays():
         state = (await engine.containers.inspect(begun.id)).state
         if not state.running or state.started_at != begun.state.started_at:
-            return
+            break
         await anyio.sleep(delay)
+    return True
 
 
 async def _stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect, seconds: float) -> None:
     """Stop a container until it is down; raise WaitTimeoutError where no stop meets it running."""
+    exited_is_down = not is_since(await engine.info(), _EXITED_BETWEEN_TRIES)
+    at_rest = LOOP_TIME if exited_is_down else AT_REST
     begun = changed = anyio.current_time()
     tries = inspect.restart_count
     while not await engine.libpod.containers.stop(inspect.id, timeout=math.ceil(seconds)):
         inspect = await engine.containers.inspect(inspect.id)
-        if not _may_restart(inspect):
-            return
         now = anyio.current_time()
         if inspect.restart_count != tries:
             tries, changed = inspect.restart_count, now
-        if await _is_down(engine, inspect) or now - changed > AT_REST:
+        down = exited_is_down and inspect.state.status == _DOWN
+        if down or not _may_restart(inspect) or now - changed > at_rest:
             return
         if now - begun > LOOP_TIME:
             raise WaitTimeoutError(f"container {inspect.name!r} starts again and again: no stop has met it running")
@@ -89,8 +95,3 @@ def _may_restart(inspect: schema.ContainerInspect) -> bool:
     if policy is None or policy.name in {"", "no"}:
         return False
     return inspect.state.running or policy.name != "on-failure" or inspect.state.exit_code != 0
-
-
-async def _is_down(engine: EngineClient, inspect: schema.ContainerInspect) -> bool:
-    """Tell whether a container is down for good, where Podman has a word for that."""
-    return inspect.state.status == _DOWN and not is_since(await engine.info(), _EXITED_BETWEEN_TRIES)

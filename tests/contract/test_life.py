@@ -199,7 +199,7 @@ async def test_a_signal_is_sent_on_every_version_and_no_restart_policy_undoes_it
         assert container.state == "exited"
         found = await lab.client.containers.inspect(container.id)
         assert (found.state.exit_code, found.restart_count) == expected
-        await lab.runtime.stop_container(container.id, "USR1")
+    await lab.runtime.stop_container(name, "USR1")
 
 
 @pytest.mark.proves("stop_container")
@@ -212,6 +212,10 @@ async def test_a_signal_that_is_not_heeded_ends_in_a_kill_also_of_what_starts_ag
         await within(partial(lab.runtime.stop_container, name, "SIGUSR2"))
         assert await lab.runtime.get_container_status(name) is ContainerStatus.STOPPED
         assert await exit_code(lab, name) == code
+    await lab.client.containers.start(loop.long_name)
+    await within(lambda: lab.runtime.stop_container(loop.long_name))
+    await anyio.sleep(0.5)  # in which what starts again does so, be it after Docker's 0.1 s
+    assert await lab.runtime.get_container_status(loop.long_name) is ContainerStatus.STOPPED
 
 
 @pytest.mark.rooted  # see test_rights
