@@ -226,6 +226,7 @@ _CLASS_OF_CAUSE: dict[str, type[EngineError]] = {
     "image not known": NotFoundError,
     "network not found": NotFoundError,
     "invalid argument": InvalidArgumentError,
+    "invalid filter": InvalidArgumentError,
     "command that was not found": InvalidArgumentError,
     "OCI permission denied": InvalidArgumentError,
     "already in use": ConflictError,
