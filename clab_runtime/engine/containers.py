@@ -1,9 +1,12 @@
 """The endpoints of containers; POST and GET /containers/..."""
 
+import base64
 from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
+from clab_runtime.engine.raw import body_of
+from clab_runtime.engine.replies import decode
 from clab_runtime.engine.target import named, segment
 
 if TYPE_CHECKING:
@@ -129,6 +132,14 @@ class Containers:
             "detachKeys": detach_keys,
         }
         return await self._client.upgrade(_path(container, "attach"), query=query)
+
+    async def stat(self, container: str, path: str) -> schema.PathStat:
+        """Tell what stands at a path in a container, which need not run; HEAD /containers/{id}/archive."""
+        target = _path(container, "archive")
+        response = await self._client.open("HEAD", target, query={"path": path}, timeout=self._client.timeout)
+        await body_of(response).aclose()
+        told = response.headers.get("x-docker-container-path-stat", "")
+        return decode(base64.b64decode(told), schema.PathStat, f"HEAD {target}")
 
     async def put_archive(
         self, container: str, directory: str, archive: AsyncIterable[bytes], *, replace_directories: bool = True

@@ -3,6 +3,7 @@
 import logging
 import posixpath
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from pathlib import PurePosixPath
 
@@ -27,18 +28,17 @@ logger = logging.getLogger("clab_runtime")
 
 _ALLOWED = "give the absolute path of the file in the container, not that of a directory"
 
-_IN_MEMORY = ("/dev", "/proc", "/sys")
+IN_MEMORY = ("/dev", "/proc", "/sys")
 """Where every container has file systems that are no part of its image."""
 
-_REFUSALS = {
-    "cannot overwrite directory": "it is a directory in the container; give the path of the file itself",
-    "extraction point is not a directory": "what is to hold the file is no directory in the container",
-}
+IS_DIRECTORY = "it is a directory in the container; give the path of the file itself"
+NO_DIRECTORY = "what is to hold the file is no directory in the container"
+_REFUSALS = {"cannot overwrite directory": IS_DIRECTORY, "extraction point is not a directory": NO_DIRECTORY}
 """What engines say, with a status of each version's own, and what it means."""
 
 
-RefuseHidden = Callable[[EngineClient, schema.ContainerInspect, str], Awaitable[None]]
-"""What refuses a path where the engine would put a file that nobody sees (see Dialect)."""
+CheckDestination = Callable[[EngineClient, schema.ContainerInspect, str], Awaitable[None]]
+"""What refuses a path where the engine would put a file that nobody sees, or makes more than the file (see Dialect)."""
 
 
 async def copy_file(  # noqa: PLR0913 - a copy has two ends, and a limit
@@ -48,7 +48,7 @@ async def copy_file(  # noqa: PLR0913 - a copy has two ends, and a limit
     source: str,
     seconds: float,
     *,
-    refuse_hidden: RefuseHidden,
+    check_destination: CheckDestination,
 ) -> None:
     """Copy a regular file to a path in a container, which need not run; PUT /containers/{id}/archive.
 
@@ -58,7 +58,7 @@ async def copy_file(  # noqa: PLR0913 - a copy has two ends, and a limit
     directory, name = _split(destination)
     with open_source(source) as file:
         inspect = await engine.containers.inspect(container)
-        await refuse_hidden(engine, inspect, destination)
+        await check_destination(engine, inspect, destination)
         upload = _Upload(file.archive(name), seconds)
         try:
             await upload.run(
@@ -150,8 +150,15 @@ def _split(destination: str) -> tuple[str, str]:
 
 async def refuse_hidden(engine: EngineClient, inspect: schema.ContainerInspect, destination: str) -> None:
     """Refuse what Docker would write below a file system in memory, where nobody sees it, and call it done."""
+    in_memory = {*IN_MEMORY, *(inspect.host_config.tmpfs or ())}
+    await refuse_in(engine, inspect, destination, in_memory)
+
+
+async def refuse_in(
+    engine: EngineClient, inspect: schema.ContainerInspect, destination: str, in_memory: AbstractSet[str]
+) -> None:
+    """Refuse a path whose file system is one of these, which are in memory."""
     info = await engine.info()
-    in_memory = {*_IN_MEMORY, *(inspect.host_config.tmpfs or ())}
     mounts = in_memory | {mount.destination for mount in inspect.mounts or ()}
     path = PurePosixPath(posixpath.normpath(destination))
     holder = max((mount for mount in mounts if path.is_relative_to(mount)), key=len, default="/")

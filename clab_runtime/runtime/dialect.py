@@ -147,6 +147,10 @@ class Dialect(Protocol):
         """Remove a container by force, with its anonymous volumes, and return when it is gone."""
         ...
 
+    async def wait(self, engine: EngineClient, container: str) -> int:
+        """Wait for a container's end and return its exit code; raise EngineProtocolError where nobody knows it."""
+        ...
+
     async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
         """Look at a container whose health is awaited; where nobody runs its check, run it when it is due."""
         ...
@@ -155,8 +159,8 @@ class Dialect(Protocol):
         """Hand data over to a running container's standard input."""
         ...
 
-    async def refuse_hidden(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
-        """Refuse a path of a container where a file that is copied there would be seen by nobody."""
+    async def check_destination(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
+        """Refuse a path of a container where a file can't be copied to, or would be seen by nobody."""
         ...
 
     def logs(

@@ -12,6 +12,7 @@ from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
+from clab_runtime.errors import EngineProtocolError
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import cooc, copying, docker_listing, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
@@ -83,7 +84,11 @@ class DockerDialect:
 
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
-        await stopping.stop_with_signal(engine, container, signal, seconds)
+
+        async def stop(inspect: schema.ContainerInspect) -> None:
+            await engine.containers.stop(inspect.id, timeout=0)
+
+        await stopping.stop_with_signal(engine, container, signal, seconds, stop, thaw=False)
 
     async def pause(self, engine: EngineClient, container: str) -> None:
         """Pause; POST /containers/{id}/pause."""
@@ -93,6 +98,15 @@ class DockerDialect:
         """Remove; DELETE /containers/{id}."""
         await removal.remove(engine, container, seconds)
 
+    async def wait(self, engine: EngineClient, container: str) -> int:
+        """Wait; POST /containers/{id}/wait."""
+        result = await engine.containers.wait(container)
+        if result.error is not None and result.error.message:
+            raise EngineProtocolError(
+                f"the engine can't tell how container {container!r} ended: {result.error.message}"
+            )
+        return result.status_code
+
     async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
         """Look; dockerd runs the check itself; GET /containers/{id}/json."""
         return await engine.containers.inspect(container)
@@ -101,7 +115,7 @@ class DockerDialect:
         """Attach, and write; POST /containers/{id}/attach."""
         await stdin.write_to_stdin(engine, container, data, seconds)
 
-    async def refuse_hidden(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
+    async def check_destination(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
         """Refuse what dockerd would write below a file system in memory, and call done."""
         await copying.refuse_hidden(engine, inspect, path)
 

@@ -275,7 +275,12 @@ class EngineRuntime(ContainerRuntime):
 
     async def copy_to_container(self, container: str, destination: str, source: str) -> None:
         await copy_file(
-            self._engine, container, destination, source, self._timeout, refuse_hidden=self._dialect.refuse_hidden
+            self._engine,
+            container,
+            destination,
+            source,
+            self._timeout,
+            check_destination=self._dialect.check_destination,
         )
 
     # ------------------------------------------------------------ streams

@@ -1,12 +1,12 @@
 """PodmanRuntime: containerlab's runtime interface on Podman."""
 
-import math
 from collections.abc import Callable, Sequence
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
 from clab_runtime.engine.endpoint import EngineEndpoint
+from clab_runtime.engine.patterns import refuse_pattern
 from clab_runtime.engine.podman_auth import podman_credentials
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
@@ -16,19 +16,22 @@ from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import (
     cooc,
-    copying,
+    podman_copying,
     podman_events,
     podman_listing,
     podman_logs,
     podman_pull,
-    removal,
-    stdin,
+    podman_removal,
+    podman_stdin,
+    podman_stopping,
+    podman_waiting,
     stopping,
 )
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.podman_checks import HealthChecks
 from clab_runtime.runtime.podman_create import create
 from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
@@ -57,6 +60,7 @@ class PodmanDialect:
         """Begin with what is usual."""
         self._info = schema.LibpodInfo()
         self._rights = Rights()
+        self._checks = HealthChecks()
 
     def check_engine(self, info: EngineInfo) -> None:
         """Refuse a Podman whose own API is not spoken."""
@@ -89,6 +93,7 @@ class PodmanDialect:
 
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
         """Write the request; POST /libpod/containers/create."""
+        refuse_pattern("longname", node.long_name, info)
         spec, binds = self._rights.within(container_spec(node, mgmt, info)), bind_sources(node)
         self._rights.check_node(node, info)
 
@@ -98,12 +103,16 @@ class PodmanDialect:
         return make
 
     async def stop(self, engine: EngineClient, container: str, seconds: float) -> None:
-        """Stop; POST /containers/{id}/stop."""
-        await engine.containers.stop(container, timeout=math.ceil(seconds))
+        """Stop for good; POST /libpod/containers/{id}/stop."""
+        await podman_stopping.stop(engine, container, seconds)
 
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
-        """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
-        await stopping.stop_with_signal(engine, container, signal, seconds)
+        """Kill with the signal and wait, for podman ignores the signal of a stop."""
+
+        async def stop(inspect: schema.ContainerInspect) -> None:
+            await podman_stopping.stop_for_good(engine, inspect, 0)
+
+        await stopping.stop_with_signal(engine, container, signal, seconds, stop, thaw=True)
 
     async def pause(self, engine: EngineClient, container: str) -> None:
         """Pause; POST /containers/{id}/pause."""
@@ -111,20 +120,24 @@ class PodmanDialect:
         await engine.containers.pause(container)
 
     async def remove(self, engine: EngineClient, container: str, seconds: float) -> None:
-        """Remove; DELETE /containers/{id}."""
-        await removal.remove(engine, container, seconds)
+        """Remove; DELETE /libpod/containers/{id}."""
+        await podman_removal.remove(engine, container, seconds)
+
+    async def wait(self, engine: EngineClient, container: str) -> int:
+        """Wait; POST /libpod/containers/{id}/wait."""
+        return await podman_waiting.wait(engine, container)
 
     async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look; podman runs the check itself; GET /containers/{id}/json."""
-        return await engine.containers.inspect(container)
+        """Look, and run a check that nobody else runs; GET /libpod/containers/{id}/healthcheck."""
+        return await self._checks.look(engine, container)
 
     async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
         """Attach, and write; POST /containers/{id}/attach."""
-        await stdin.write_to_stdin(engine, container, data, seconds)
+        await podman_stdin.write_to_stdin(engine, container, data, seconds)
 
-    async def refuse_hidden(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
-        """Refuse what podman would write below a file system in memory, and call done."""
-        await copying.refuse_hidden(engine, inspect, path)
+    async def check_destination(self, engine: EngineClient, inspect: schema.ContainerInspect, path: str) -> None:
+        """Refuse what podman would write where nobody sees it, or what it would make a directory for."""
+        await podman_copying.check_destination(engine, inspect, path)
 
     def logs(
         self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool

@@ -4,7 +4,7 @@ import anyio
 
 from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.errors import ContainerUnhealthyError, EngineProtocolError
+from clab_runtime.errors import ContainerUnhealthyError
 from clab_runtime.models import ContainerStatus
 from clab_runtime.runtime.base import StartedContainer
 from clab_runtime.runtime.diagnosis import diagnose
@@ -45,10 +45,7 @@ class EngineStartedContainer(StartedContainer):
 
     async def wait_exited(self) -> int:
         """Let the engine tell the end."""
-        result = await self._engine.containers.wait(self._id)
-        if result.error is not None and result.error.message:
-            raise EngineProtocolError(f"the engine can't tell how container {self._id!r} ended: {result.error.message}")
-        return result.status_code
+        return await self._dialect.wait(self._engine, self._id)
 
     async def wait_healthy(self) -> None:
         """Look until its check has succeeded, or can't any more."""

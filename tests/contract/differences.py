@@ -75,7 +75,13 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "default-bridge": (
         Difference("podman-.*", "the default network is called podman; `bridge` is taken for it", "podman0"),
     ),
+    "device permissions": (
+        Difference(".*-rootless", "a rootless Podman can't limit what a device is used for", "rwm", rows=("devices",)),
+    ),
     "device permissions as read back": (Difference(_PODMAN, "Podman does not show a device's permissions", ""),),
+    "devices as read back": (
+        Difference(".*-rootless", "a rootless Podman mounts devices, and does not list them", [], rows=("devices",)),
+    ),
     "driver-option-unknown": (
         Difference("podman-.*", "Podman drops options of a network that it does not know, so they are refused"),
     ),

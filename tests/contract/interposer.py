@@ -10,11 +10,10 @@ from pathlib import Path
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
-from clab_runtime import RuntimeConfig, with_config, with_mgmt_net
+from clab_runtime import ContainerRuntime, RuntimeConfig, with_config, with_mgmt_net
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.unix import UnixStream, connect_unix
-from clab_runtime.runtime.docker import DockerRuntime
-from tests.contract.lab import Lab
+from tests.contract.lab import Lab, runtime_for
 from tests.engines import Engine
 
 
@@ -47,11 +46,11 @@ class Interposer:
 
 
 @asynccontextmanager
-async def interposed(lab: Lab) -> AsyncGenerator[tuple[DockerRuntime, Interposer]]:
+async def interposed(lab: Lab) -> AsyncGenerator[tuple[ContainerRuntime, Interposer]]:
     """Give a runtime of its own for a lab's engine, and what stands in its way."""
     between = Interposer()
     async with _listening(lab.engine, between) as path:
-        runtime = DockerRuntime(f"unix://{path}")
+        runtime = runtime_for(lab.engine, f"unix://{path}")
         await runtime.init(with_config(RuntimeConfig(timeout=10)), with_mgmt_net(lab.runtime.mgmt))
         try:
             yield runtime, between

@@ -33,6 +33,7 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.host import netns
 from clab_runtime.runtime.docker import DockerRuntime
 from clab_runtime.runtime.podman import PodmanRuntime
+from clab_runtime.runtime.podman_removal import remove as remove_on_podman
 from clab_runtime.runtime.removal import remove
 from tests.engines import Engine
 from tests.engines.specs import Kind
@@ -157,10 +158,9 @@ class Lab:
             link.unlink()
 
     async def _remove(self, container: str) -> None:
-        with suppress(NotFoundError, ConflictError):
-            await self.client.containers.kill(container)  # Podman asks it to end, and waits, before it removes it
+        remove_it = remove if self.engine.kind == "docker" else remove_on_podman
         with suppress(NotFoundError, ConflictError):  # the engine itself may be removing it, or Podman keeps it for now
-            await remove(self.client, container, LIMIT)
+            await remove_it(self.client, container, LIMIT)
 
 
 @asynccontextmanager

@@ -134,7 +134,7 @@ async def test_a_file_of_nine_gigabytes_has_its_size_in_the_header(tmp_path: Pat
 async def test_a_destination_that_names_no_file_is_refused_before_any_request(destination: str, tmp_path: Path) -> None:
     client = EngineClient("unix:///nowhere")
     with pytest.raises(InvalidValueError, match="destination"):
-        await copy_file(client, "r1", destination, file_of(tmp_path), 1, refuse_hidden=refuse_hidden)
+        await copy_file(client, "r1", destination, file_of(tmp_path), 1, check_destination=refuse_hidden)
 
 
 async def test_a_source_that_is_no_file_to_read_is_refused_before_any_request(
@@ -152,11 +152,11 @@ async def test_a_source_that_is_no_file_to_read_is_refused_before_any_request(
         "a\0b": "give the path",
     }.items():
         with pytest.raises(InvalidValueError, match=f"source: .*{problem}"):
-            await copy_file(client, "r1", "/x", source, 1, refuse_hidden=refuse_hidden)
+            await copy_file(client, "r1", "/x", source, 1, check_destination=refuse_hidden)
     secret = file_of(tmp_path, mode=0)
     monkeypatch.setattr(os, "open", refuse)  # root may read all
     with pytest.raises(InvalidValueError, match="Permission denied"):
-        await copy_file(client, "r1", "/x", secret, 1, refuse_hidden=refuse_hidden)
+        await copy_file(client, "r1", "/x", secret, 1, check_destination=refuse_hidden)
     monkeypatch.undo()
     assert open_descriptors() == before
 
@@ -238,7 +238,7 @@ async def test_an_engine_that_takes_nothing_is_a_time_out_and_the_rest_is_told(
     source = file_of(tmp_path, bytes(8 * MEGABYTE))
     async with no_leaks(), fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
         with pytest.raises(TimeoutError, match=r"nothing for 0\.2 s"):
-            await within(lambda: copy_file(client, "r1", "/x", source, 0.2, refuse_hidden=refuse_hidden))
+            await within(lambda: copy_file(client, "r1", "/x", source, 0.2, check_destination=refuse_hidden))
         assert "0 dedicated" in repr(client)
     assert caplog.record_tuples == [
         (
@@ -266,5 +266,5 @@ async def test_an_engine_that_does_not_answer_a_cancelled_copy_is_left(
     async with no_leaks(), fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
         with anyio.fail_after(5):
             assert await cancelled(
-                lambda: copy_file(client, "r1", "/x", source, 30, refuse_hidden=refuse_hidden), begun.wait
+                lambda: copy_file(client, "r1", "/x", source, 30, check_destination=refuse_hidden), begun.wait
             )

@@ -55,6 +55,7 @@ async def test_a_containers_life_is_told_in_order(lab: Lab, differs: Differs) ->
     assert [event.time_nano for event in told] == sorted(event.time_nano for event in told)
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("stream_events")
 async def test_every_action_comes_once_and_one_without_a_name_of_ours_is_kept(lab: Lab, differs: Differs) -> None:
     runtime = lab.runtime

@@ -27,8 +27,8 @@ from clab_runtime import (
     with_mgmt_net,
 )
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.runtime.docker import DockerRuntime
-from clab_runtime.runtime.stopping import signal_number, stop_with_signal
+from clab_runtime.runtime.docker import DockerDialect, DockerRuntime
+from clab_runtime.runtime.stopping import signal_number
 from tests.conftest import NoLeaks
 from tests.contract.lab import POLITE, Lab, open_lab, until, within
 from tests.engine.fake_engine import Peer, Request, Script, answer, answering, fake_engine
@@ -44,6 +44,7 @@ async def exit_code(lab: Lab, name: str) -> int:
 # ---------------------------------------------------------------- create and start
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves(
     "create_container",
     "start_container",
@@ -218,6 +219,7 @@ async def test_a_signal_that_is_not_heeded_ends_in_a_kill_also_of_what_starts_ag
         assert await exit_code(lab, name) == code
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("stop_container", "pause_container")
 async def test_a_frozen_container_is_stopped_with_and_without_a_signal(lab: Lab) -> None:
     with_config(RuntimeConfig(timeout=1))(lab.runtime)
@@ -259,7 +261,7 @@ async def test_a_container_that_removes_itself_is_stopped_by_a_signal(lab: Lab) 
 )
 async def test_a_word_that_is_no_signal_is_refused_before_any_request(signal: str) -> None:
     with pytest.raises(InvalidValueError, match="signal"):
-        await stop_with_signal(EngineClient("unix:///nowhere"), "r1", signal, 1)
+        await DockerDialect().stop_with_signal(EngineClient("unix:///nowhere"), "r1", signal, 1)
 
 
 @pytest.mark.parametrize(
@@ -270,6 +272,7 @@ def test_a_signal_has_names_and_a_number(signal: str, number: int) -> None:
     assert signal_number(signal) == number
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("pause_container")
 async def test_what_does_not_run_can_not_be_frozen(lab: Lab) -> None:
     node = lab.node()
@@ -328,6 +331,7 @@ async def test_five_that_delete_a_container_at_once_all_succeed_when_it_is_gone(
             tasks.start_soon(delete)
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("delete_container")
 async def test_a_frozen_container_is_deleted(lab: Lab) -> None:
     name = await lab.up()

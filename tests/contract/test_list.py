@@ -67,6 +67,7 @@ async def test_a_value_with_every_odd_character_is_found(lab: Lab) -> None:
     assert len(await lab.runtime.list_containers([GenericFilter("label", "odd", "=", value)])) == 1
 
 
+@pytest.mark.rooted  # see test_rights
 @pytest.mark.proves("list_containers")
 async def test_containers_in_every_state_are_listed_with_the_process_of_those_that_have_one(
     lab: Lab, differs: Differs

@@ -54,6 +54,8 @@ async def test_the_path_leads_to_the_namespace_of_a_running_container(
     pid = (await lab.client.containers.inspect(name)).state.pid
     assert path == f"/proc/{pid}/ns/net"
     assert number(path) == await namespace_of(lab, name)
+    if lab.engine.rootless:  # it pauses nothing, and its own file is where only its user's mounts are
+        return
     await lab.runtime.pause_container(name)
     assert await lab.runtime.get_ns_path(name) == path
     await lab.runtime.unpause_container(name)

@@ -7,7 +7,7 @@ import pytest
 from clab_runtime import ConflictError, EngineInternalError, PortBinding, UnsupportedOperationError
 from tests.contract.differences import LIMITS, PAUSE
 from tests.contract.lab import Lab, open_lab
-from tests.contract.looking import Record, inside_each, with_
+from tests.contract.looking import Record, all_up, inside_each, with_
 from tests.engines import Engine
 from tests.noting import noting
 
@@ -54,6 +54,18 @@ async def test_a_rootless_engine_refuses_to_pause_and_the_node_runs_on(lab: Lab,
     with pytest.raises((ConflictError, EngineInternalError), match="not paused"):
         await lab.runtime.unpause_container(name)
     assert (await lab.client.containers.inspect(name)).state.status == "running"
+
+
+@pytest.mark.rootless
+@pytest.mark.proves("shm-size", "cgroupns-mode")
+async def test_a_rootless_node_has_what_needs_no_cgroup_of_its_own(lab: Lab) -> None:
+    nodes = {mode: with_(lab.node(mode), cgroupns_mode=mode, shm_size="16mib") for mode in ("private", "host")}
+    await all_up(lab, *nodes.values())
+    for mode, node in nodes.items():
+        scripts = {"cgroups": "cat /proc/1/cgroup", "shm": "df -k /dev/shm | tail -n 1"}
+        seen = await inside_each(lab, node, scripts)
+        assert all(line.endswith(":/") for line in seen["cgroups"].splitlines()) is (mode == "private")
+        assert seen["shm"].split()[1] == str(16 * 1024)
 
 
 @pytest.mark.rootless

@@ -15,6 +15,8 @@ from typing import Final
 from tests.engines import linux
 
 _FOR_EVERYBODY: Final = ("full", "fuse", "net/tun", "null", "random", "tty", "urandom", "zero")
+_FOR_ROOT: Final = ("loop-control",)
+"""A user's container sees that it is there, and no more."""
 _LINKS: Final = {
     "fd": "/proc/self/fd",
     "ptmx": "pts/ptmx",
@@ -30,14 +32,16 @@ def mount(dev: Path) -> None:
     for name in ("mqueue", "net", "pts", "shm"):
         (dev / name).mkdir()
     for name in _FOR_EVERYBODY:
-        _make_node(dev / name, Path("/dev", name))
+        _make_node(dev / name, Path("/dev", name), 0o666)
+    for name in _FOR_ROOT:
+        _make_node(dev / name, Path("/dev", name), 0o600)
     for name, target in _LINKS.items():
         (dev / name).symlink_to(target)
     linux.mount("mqueue", dev / "mqueue", "mqueue")
 
 
-def _make_node(node: Path, original: Path) -> None:
+def _make_node(node: Path, original: Path, mode: int) -> None:
     """Make the device that the host has by that name, if it has it."""
     with contextlib.suppress(FileNotFoundError):
         os.mknod(node, stat.S_IFCHR, original.stat().st_rdev)
-        node.chmod(0o666)
+        node.chmod(mode)

@@ -4,10 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from clab_runtime.engine import schema
-from clab_runtime.engine.target import named
+from clab_runtime.engine.containers import STOP_MARGIN
+from clab_runtime.engine.raw import body_of
+from clab_runtime.engine.replies import NOT_MODIFIED
+from clab_runtime.engine.target import named, segment
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
+
+
+def _path(container: str, rest: str = "") -> str:
+    """Write the path of a container, or of something of it."""
+    return f"/libpod/containers/{segment(container, 'container')}{rest}"
 
 
 class Containers:
@@ -27,3 +35,37 @@ class Containers:
         """List containers in every state, with the numbers of their processes; GET /libpod/containers/json."""
         query = {"all": True, "filters": filters or None}
         return await self._client.request("GET", "/libpod/containers/json", list[schema.LibpodContainer], query=query)
+
+    async def stop(self, container: str, *, timeout: int) -> bool:  # noqa: ASYNC109
+        """Stop a container, by force after `timeout` seconds, and tell whether it ran.
+
+        POST /libpod/containers/{id}/stop.
+        """
+        response = await self._client.open(
+            "POST",
+            _path(container, "/stop"),
+            query={"timeout": timeout},
+            timeout=timeout + STOP_MARGIN + self._client.timeout,
+            dedicated=True,
+        )
+        await body_of(response).aclose()
+        return response.status_code != NOT_MODIFIED
+
+    async def wait(self, container: str) -> int:
+        """Wait, without a limit, for a container's end, and return its exit code; POST /libpod/containers/{id}/wait.
+
+        It is 0 for one that has never run, and -1 where Podman has forgotten it.
+        """
+        return await self._client.request("POST", _path(container, "/wait"), int, timeout=None, dedicated=True)
+
+    async def check_health(self, container: str) -> None:
+        """Run a container's health check once, to its end, and have its result noted.
+
+        GET /libpod/containers/{id}/healthcheck. Raises ConflictError when the container does not run.
+        """
+        await self._client.call("GET", _path(container, "/healthcheck"), timeout=None, dedicated=True)
+
+    async def remove(self, container: str) -> None:
+        """Remove a container at once, with its anonymous volumes; DELETE /libpod/containers/{id}."""
+        query = {"force": True, "v": True, "timeout": 0}
+        await self._client.call("DELETE", _path(container), query=query, dedicated=True)

@@ -33,6 +33,7 @@ from clab_runtime.engine.schema.containers import (
     LogConfig,
     Mount,
     NetworkSettings,
+    PathStat,
     Port,
     SummaryNetworkSettings,
 )
@@ -141,6 +142,7 @@ __all__ = [
     "NetworkDisconnect",
     "NetworkSettings",
     "NetworkingConfig",
+    "PathStat",
     "PerNetwork",
     "Port",
     "PortBinding",

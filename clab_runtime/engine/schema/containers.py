@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from msgspec import field
 
 from clab_runtime.engine.schema.base import Reply
+from clab_runtime.engine.schema.container_create import HealthConfig, RestartPolicy
+
+_GO_DIRECTORY = 1 << 31
 
 
 class HealthCheckResult(Reply):
@@ -81,6 +84,7 @@ class ContainerConfig(Reply):
     env: Sequence[str] | None = None
     cmd: Sequence[str] | None = None
     labels: Mapping[str, str] | None = None
+    healthcheck: HealthConfig | None = None
 
 
 class LogConfig(Reply):
@@ -95,6 +99,7 @@ class ContainerHostConfig(Reply):
     log_config: LogConfig = field(default_factory=LogConfig)
     network_mode: str = ""
     auto_remove: bool = False
+    restart_policy: RestartPolicy | None = None
     tmpfs: Mapping[str, str] | None = None
 
 
@@ -111,6 +116,19 @@ class ContainerInspect(Reply):
     host_config: ContainerHostConfig = field(default_factory=ContainerHostConfig)
     network_settings: NetworkSettings = field(default_factory=NetworkSettings)
     mounts: Sequence[Mount] | None = None
+
+
+class PathStat(Reply, rename=None):
+    """What stands at a path in a container; `mode` is Go's."""
+
+    name: str = ""
+    mode: int = 0
+    link_target: str = field(name="linkTarget", default="")
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether it is a directory."""
+        return bool(self.mode & _GO_DIRECTORY)
 
 
 class Port(Reply):

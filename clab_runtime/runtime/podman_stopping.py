@@ -1,0 +1,68 @@
+"""Stopping a container on Podman, so that it stays down.
+
+A stop that meets a container between two tries of its restart policy does nothing, and the next try follows. So it is
+asked to stop again and again, until a stop has met it running, or it has not been started for a while.
+"""
+
+import math
+from contextlib import suppress
+
+import anyio
+
+from clab_runtime.engine import schema
+from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.version import APIVersion
+from clab_runtime.errors import ConflictError, NotFoundError, WaitTimeoutError
+from clab_runtime.runtime.podman_version import is_since
+
+LOOP_TIME = 10.0
+"""Seconds in which one stop has to meet a container that starts again and again."""
+
+AT_REST = 2.0
+"""Seconds after which one that has not been started again is down: Podman tries again at once."""
+
+_PAUSE = 0.02
+_DOWN = "exited"
+_EXITED_BETWEEN_TRIES = APIVersion(5, 5)
+"""Older ones say `stopped` between two tries, and `exited` once it is over."""
+
+
+async def stop(engine: EngineClient, container: str, seconds: float) -> None:
+    """Stop a container, by force after so many seconds; POST /libpod/containers/{id}/stop."""
+    inspect = await engine.containers.inspect(container)
+    with suppress(NotFoundError):  # one that removes itself
+        if inspect.state.paused:
+            with suppress(ConflictError):  # somebody else was faster
+                await engine.containers.unpause(inspect.id)
+        await stop_for_good(engine, inspect, seconds)
+
+
+async def stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect, seconds: float) -> None:
+    """Stop a container until it is down; raise WaitTimeoutError where no stop meets it running."""
+    begun = changed = anyio.current_time()
+    tries = inspect.restart_count
+    while not await engine.libpod.containers.stop(inspect.id, timeout=math.ceil(seconds)):
+        if not _may_restart(inspect):
+            return
+        await anyio.sleep(_PAUSE)
+        inspect = await engine.containers.inspect(inspect.id)
+        now = anyio.current_time()
+        if inspect.restart_count != tries:
+            tries, changed = inspect.restart_count, now
+        if await _is_down(engine, inspect) or now - changed > AT_REST:
+            return
+        if now - begun > LOOP_TIME:
+            raise WaitTimeoutError(f"container {inspect.name!r} starts again and again: no stop has met it running")
+
+
+def _may_restart(inspect: schema.ContainerInspect) -> bool:
+    """Tell whether Podman may start a container again that has ended."""
+    policy = inspect.host_config.restart_policy
+    if policy is None or policy.name in {"", "no"}:
+        return False
+    return policy.name != "on-failure" or inspect.state.exit_code != 0
+
+
+async def _is_down(engine: EngineClient, inspect: schema.ContainerInspect) -> bool:
+    """Tell whether a container is down for good, where Podman has a word for that."""
+    return inspect.state.status == _DOWN and not is_since(await engine.info(), _EXITED_BETWEEN_TRIES)
