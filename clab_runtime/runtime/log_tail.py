@@ -1,12 +1,13 @@
 """Which engines can be asked for the last lines of a log."""
 
-from clab_runtime.engine.version import EngineInfo
+from typing import Final
+
+from clab_runtime.engine.version import APIVersion, EngineInfo
+
+_COUNTED_SINCE: Final = APIVersion(5, 0)
+"""Podman's version; older ones lose long lines, and join the last line to that before it if it has no ending."""
 
 
 def counts_tails(info: EngineInfo) -> bool:
-    """Tell whether an engine that is asked for so many last lines sends those.
-
-    Podman loses the parts of a line that is long; version 4 also takes the last line for one with that before it if it
-    has no ending.
-    """
-    return info.libpod_version is None
+    """Tell whether an engine that is asked for so many last lines sends those; the first of them may be cut on all."""
+    return info.libpod_version is None or info.libpod_version >= _COUNTED_SINCE

@@ -1,8 +1,8 @@
 """Reading a container's log from Podman; GET /containers/{id}/logs.
 
 Podman 4 answers a request to follow a log only with its first line: opening looks at the container, and the answer is
-waited for with the first line. Podman cuts lines when it is asked for the last ones (see log_tail): they are counted
-here, once, so that what is written later is not taken for them.
+waited for with the first line. It also miscounts the last lines of a log (see log_tail): they are counted here, once,
+so that what is written later is not taken for them.
 """
 
 import re
@@ -16,6 +16,7 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import LogLine
+from clab_runtime.runtime.log_tail import counts_tails
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.stream import Stream
 from clab_runtime.streams.logs import LogSource
@@ -68,7 +69,7 @@ class PodmanLogSource:
         _check_driver(inspect.host_config.log_config.type, info)
         self._tty = inspect.config.tty
         window = self._window
-        if window.tail is not None:
+        if window.tail is not None and not counts_tails(info):
             window = structs.replace(window, tail=None)
             self._skip = max(await self._count(window) - (self._window.tail or 0), 0)
         self._source = self._prepare(window, follow=self._follow)

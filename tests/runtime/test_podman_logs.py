@@ -105,7 +105,7 @@ async def test_closing_ends_the_wait_for_the_answer(no_leaks: NoLeaks) -> None:
     ("tail", "expected"),
     [(0, []), (1, [b"two"]), (2, [b"one", b"two"]), (9, [b"one", b"two"]), (None, [b"one", b"two"])],
 )
-async def test_the_tail_is_counted_once_and_what_comes_later_is_all_told(
+async def test_podman_4_s_tail_is_counted_once_and_what_comes_later_is_all_told(
     tail: int | None, expected: list[bytes]
 ) -> None:
     log = Log(b"one\n", b"tw", b"o\n")
@@ -114,6 +114,16 @@ async def test_the_tail_is_counted_once_and_what_comes_later_is_all_told(
             log.written.set()
             assert [line.data async for line in lines] == [*expected, b"new"]
         assert not [request for request in fake.requests if "tail" in request.target]
+
+
+@pytest.mark.anyio
+async def test_podman_5_is_asked_for_the_tail() -> None:
+    log = Log(b"one\n")
+    log.written.set()
+    async with fake_engine(log, ping=ping("5.4.2")) as fake, EngineClient(fake.endpoint) as client:
+        async with followed(client, 1) as lines:
+            assert len([line async for line in lines]) == 2
+        assert ["tail=1" in request.target for request in fake.requests] == [False, True]
 
 
 @pytest.mark.anyio
