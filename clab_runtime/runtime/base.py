@@ -274,7 +274,7 @@ class ContainerRuntime(ABC):
         """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
 
         `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
-        container stops. Podman tells the time of a line in whole seconds; it writes it into the middle of a terminal's
+        container stops. Older Podmans tell the time of a line in whole seconds; all write it into the middle of a terminal's
         line as well, where it is taken out, and so is text of that very form.
         """
 
@@ -284,7 +284,8 @@ class ContainerRuntime(ABC):
 
         The last item, and no other, has the fraction 1; an image that need not be pulled gives that one alone. Who is
         slow to ask gets the latest state, not every one. Streams of one image share one pull; it ends, unfinished, when
-        the last of them is closed. The registry's credentials are found as the docker CLI does, on Podman as podman does.
+        the last of them is closed. The registry's credentials are found as the docker CLI, or podman, does.
+
         Whether a registry is asked without TLS is up to the engine: Docker does so by itself on this machine, Podman if
         its registries.conf calls the registry insecure. On Podman a name without a registry is what Podman takes it
         for if it has such an image (`localhost/busybox` for `busybox`); it is pulled from docker.io on both.

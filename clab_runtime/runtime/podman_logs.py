@@ -21,7 +21,7 @@ from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.stream import Stream
 from clab_runtime.streams.logs import LogSource
 
-_TIMESTAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d) ")
+_TIMESTAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|[+-]\d\d:\d\d) ")
 _NO_LOG: Final = frozenset({"none", "passthrough", "passthrough-tty"})
 
 
@@ -37,9 +37,10 @@ def without_further_timestamps(text: bytes, timestamp: bytes) -> bytes:
 
     One that is before the line's own is none of Podman's; neither is one with nothing before it.
     """
+    own = _TIMESTAMP.match(timestamp + b" ")
 
     def kept(found: re.Match[bytes]) -> bytes:
-        return b"" if found.start() and found[0] >= timestamp else found[0]
+        return b"" if own and found.start() and found[1] >= own[1] else found[0]
 
     return _TIMESTAMP.sub(kept, text)
 
