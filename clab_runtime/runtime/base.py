@@ -274,8 +274,8 @@ class ContainerRuntime(ABC):
         """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
 
         `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
-        container stops. Older Podmans tell the time of a line in whole seconds; all write it into the middle of a terminal's
-        line as well, where it is taken out, and so is text of that very form.
+        container stops. Podmans before 5.8 tell the time of a line in whole seconds. All Podmans write it into the
+        middle of a terminal's line as well, where it is taken out, and so is text of that very form.
         """
 
     @abstractmethod

@@ -42,9 +42,7 @@ _SHOWN_ONCE = "Podman shows a port that is published at all addresses once"
 _SOME_SHOWN = "Podman does not show all of its security options, whose effect is seen inside"
 
 DIFFERENCES: dict[str, tuple[Difference, ...]] = {
-    "a log line's time": (
-        Difference(r"podman-(4\.|5\.4).*", "older Podmans tell the time of a log line in whole seconds"),
-    ),
+    "a log line's time": (Difference(r"podman-(4\.|5\.4).*", "Podman before 5.8 tells it in whole seconds"),),
     "a log that is not kept": (
         Difference("podman-.*", "Podman is not asked for a log that it does not keep: UnsupportedOperationError"),
     ),
