@@ -84,11 +84,7 @@ class DockerDialect:
 
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for engines below API 1.42 ignore the signal of a stop."""
-
-        async def stop(inspect: schema.ContainerInspect) -> None:
-            await engine.containers.stop(inspect.id, timeout=0)
-
-        await stopping.stop_with_signal(engine, container, signal, seconds, stop, thaw=False)
+        await stopping.stop_with_signal(engine, container, signal, seconds)
 
     async def pause(self, engine: EngineClient, container: str) -> None:
         """Pause; POST /containers/{id}/pause."""

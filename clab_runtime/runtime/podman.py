@@ -25,7 +25,6 @@ from clab_runtime.runtime import (
     podman_stdin,
     podman_stopping,
     podman_waiting,
-    stopping,
 )
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
@@ -108,11 +107,7 @@ class PodmanDialect:
 
     async def stop_with_signal(self, engine: EngineClient, container: str, signal: str, seconds: float) -> None:
         """Kill with the signal and wait, for podman ignores the signal of a stop."""
-
-        async def stop(inspect: schema.ContainerInspect) -> None:
-            await podman_stopping.stop_for_good(engine, inspect, 0)
-
-        await stopping.stop_with_signal(engine, container, signal, seconds, stop, thaw=True)
+        await podman_stopping.stop_with_signal(engine, container, signal, seconds)
 
     async def pause(self, engine: EngineClient, container: str) -> None:
         """Pause; POST /containers/{id}/pause."""

@@ -9,11 +9,13 @@ from contextlib import suppress
 
 import anyio
 
+from clab_runtime.backoff import growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import ConflictError, NotFoundError, WaitTimeoutError
 from clab_runtime.runtime.podman_version import is_since
+from clab_runtime.runtime.stopping import signal_number
 
 LOOP_TIME = 10.0
 """Seconds in which one stop has to meet a container that starts again and again."""
@@ -34,18 +36,43 @@ async def stop(engine: EngineClient, container: str, seconds: float) -> None:
         if inspect.state.paused:
             with suppress(ConflictError):  # somebody else was faster
                 await engine.containers.unpause(inspect.id)
-        await stop_for_good(engine, inspect, seconds)
+        await _stop_for_good(engine, inspect, seconds)
 
 
-async def stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect, seconds: float) -> None:
+async def stop_with_signal(engine: EngineClient, container: str, signal: str, seconds: float) -> None:
+    """Send a signal, and kill the container unless it has ended within so many seconds.
+
+    Podman 4 starts one with a restart policy again, which is an end, too. A frozen one gets the signal when it goes on.
+    """
+    number = signal_number(signal)
+    inspect = await engine.containers.inspect(container)
+    with suppress(NotFoundError):
+        with suppress(ConflictError):
+            await engine.containers.kill(inspect.id, str(number))
+            if inspect.state.paused:
+                await engine.containers.unpause(inspect.id)
+            with anyio.move_on_after(seconds):
+                await _ended(engine, inspect)
+        await _stop_for_good(engine, inspect, 0)
+
+
+async def _ended(engine: EngineClient, begun: schema.ContainerInspect) -> None:
+    """Look until a container does not run any more, or runs anew."""
+    for delay in growing_delays():
+        state = (await engine.containers.inspect(begun.id)).state
+        if not state.running or state.started_at != begun.state.started_at:
+            return
+        await anyio.sleep(delay)
+
+
+async def _stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect, seconds: float) -> None:
     """Stop a container until it is down; raise WaitTimeoutError where no stop meets it running."""
     begun = changed = anyio.current_time()
     tries = inspect.restart_count
     while not await engine.libpod.containers.stop(inspect.id, timeout=math.ceil(seconds)):
+        inspect = await engine.containers.inspect(inspect.id)
         if not _may_restart(inspect):
             return
-        await anyio.sleep(_PAUSE)
-        inspect = await engine.containers.inspect(inspect.id)
         now = anyio.current_time()
         if inspect.restart_count != tries:
             tries, changed = inspect.restart_count, now
@@ -53,6 +80,7 @@ async def stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect, 
             return
         if now - begun > LOOP_TIME:
             raise WaitTimeoutError(f"container {inspect.name!r} starts again and again: no stop has met it running")
+        await anyio.sleep(_PAUSE)
 
 
 def _may_restart(inspect: schema.ContainerInspect) -> bool:
@@ -60,7 +88,7 @@ def _may_restart(inspect: schema.ContainerInspect) -> bool:
     policy = inspect.host_config.restart_policy
     if policy is None or policy.name in {"", "no"}:
         return False
-    return policy.name != "on-failure" or inspect.state.exit_code != 0
+    return inspect.state.running or policy.name != "on-failure" or inspect.state.exit_code != 0
 
 
 async def _is_down(engine: EngineClient, inspect: schema.ContainerInspect) -> bool:

@@ -1,12 +1,10 @@
 """Stopping a container by a signal of the caller's choice, the same way on every engine and version."""
 
 import signal as signals
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import anyio
 
-from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import ConflictError, InvalidValueError, NotFoundError
 from clab_runtime.models.given import check_text
@@ -40,26 +38,17 @@ def _offset(name: str, sign: str, offset: str) -> int:
     return int(sign + offset)
 
 
-Stop = Callable[[schema.ContainerInspect], Awaitable[None]]
-"""What stops a container by force and for good, whatever its state."""
-
-
-async def stop_with_signal(  # noqa: PLR0913 - what the engines do in ways of their own comes in one call
-    engine: EngineClient, container: str, signal: str, seconds: float, stop: Stop, *, thaw: bool
-) -> None:
+async def stop_with_signal(engine: EngineClient, container: str, signal: str, seconds: float) -> None:
     """Send a signal, and kill the container unless it has ended within so many seconds.
 
     Engines below API 1.42 ignore the signal of a stop, as Podman does. After any signal by POST /containers/{id}/kill
     the container counts as stopped by hand; the stop at the end makes sure that no restart policy starts it again.
-    `thaw`: a frozen container has to be told to go on before it gets the signal.
     """
     number = signal_number(signal)
     inspect = await engine.containers.inspect(container)
     with suppress(NotFoundError):  # one that removes itself
         with suppress(ConflictError):  # it does not run, which the stop tells apart
             await engine.containers.kill(inspect.id, str(int(number)))
-            if thaw and inspect.state.paused:
-                await engine.containers.unpause(inspect.id)
             with anyio.move_on_after(seconds):
                 await engine.containers.wait(inspect.id)
-        await stop(inspect)
+        await engine.containers.stop(inspect.id, timeout=0)

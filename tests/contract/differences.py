@@ -107,6 +107,7 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "health of a container without a check": (
         Difference(r"podman-(4\.|5\.4).*", "older Podmans show an empty health where there is no check", _NO_HEALTH),
     ),
+    "health output": (Difference("podman-4.*", "Podman 4 keeps a health check's lines without their ends", "so sick"),),
     "health output as read back": (
         Difference("podman-4.*", "Podman 4 keeps a health check's lines without their ends", "/bin/sh was here"),
     ),
@@ -124,9 +125,21 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "hostile start_container memory": (Difference(".*-rootless", LIMITS, "before"),),
     "image as read back": (Difference(_PODMAN, "Podman shows the image by its full name", "localhost/busybox:latest"),),
     "image storage": (Difference("podman-.*", "the storage driver is called overlay; no merged directory", "overlay"),),
+    "input without a terminal": (
+        Difference(
+            _PODMAN, "on Podman the input of a container without a terminal, which no node is, ends after a write"
+        ),
+    ),
     "interface as read back": (Difference(_PODMAN, "Podman does not show an interface's name; it is seen inside"),),
     "interface-prefix": (
         Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
+    ),
+    "lack of memory": (
+        Difference(
+            "podman-4.*",
+            "Podman 4 does not tell an end for lack of memory where cgroups are those of version 1",
+            (False,),
+        ),
     ),
     "name servers without a network": (
         Difference(_PODMAN, "Podman gives a container without a network no resolv.conf: `dns` is refused there"),
@@ -159,6 +172,13 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "security options as read back": (
         Difference("podman-4.*", _SOME_SHOWN, ["no-new-privileges"]),
         Difference(_PODMAN, _SOME_SHOWN, ["no-new-privileges", "unmask=all"]),
+    ),
+    "signal and restart policy": (
+        Difference(
+            "podman-4.*",
+            "Podman 4 starts a container with a restart policy again after a signal; it is then stopped by force",
+            (137, 1),
+        ),
     ),
     "static addresses as read back": (
         Difference(_PODMAN, "Podman shows the addresses that a container has, not those that were asked for"),

@@ -13,7 +13,6 @@ import pytest
 from anyio.abc import ByteStream, SocketStream
 
 from clab_runtime import (
-    ConflictError,
     ContainerRuntime,
     EndpointlessNode,
     HealthcheckConfig,
@@ -31,10 +30,9 @@ from clab_runtime import (
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.host import netns
+from clab_runtime.runtime import podman_removal, removal
 from clab_runtime.runtime.docker import DockerRuntime
 from clab_runtime.runtime.podman import PodmanRuntime
-from clab_runtime.runtime.podman_removal import remove as remove_on_podman
-from clab_runtime.runtime.removal import remove
 from tests.engines import Engine
 from tests.engines.specs import Kind
 
@@ -52,6 +50,7 @@ LIMIT = 20.0
 
 
 _RUNTIMES: dict[Kind, Callable[[str], ContainerRuntime]] = {"docker": DockerRuntime, "podman": PodmanRuntime}
+_REMOVALS = {"docker": removal.remove, "podman": podman_removal.remove}
 
 
 class Lab:
@@ -144,7 +143,7 @@ class Lab:
         for _ in range(MOST_ROUNDS):
             async with anyio.create_task_group() as tasks:
                 for name in await self.names():
-                    tasks.start_soon(self._remove, name)
+                    tasks.start_soon(self.remove, name)
         for network in await self.client.networks.list():
             if network.name.startswith(self.name):
                 await self.client.networks.remove(network.id)
@@ -152,15 +151,16 @@ class Lab:
             if volume.name.startswith(self.name):
                 await self.client.volumes.remove(volume.name)
 
+    async def remove(self, container: str) -> None:
+        """Remove a container at once, past the code under test's runtime, if it is there."""
+        remove = _REMOVALS[self.engine.kind]
+        with suppress(NotFoundError):
+            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
+
     def unlink(self) -> None:
         """Remove the links of containers that were removed past the code under test."""
         for link in netns.DIRECTORY.glob(labels.container_name(self.name, "*")):
             link.unlink()
-
-    async def _remove(self, container: str) -> None:
-        remove_it = remove if self.engine.kind == "docker" else remove_on_podman
-        with suppress(NotFoundError, ConflictError):  # the engine itself may be removing it, or Podman keeps it for now
-            await remove_it(self.client, container, LIMIT)
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from clab_runtime.runtime import diagnosis
 from clab_runtime.runtime.diagnosis import diagnose
 from clab_runtime.runtime.docker import DockerDialect
 from clab_runtime.runtime.started import EngineStartedContainer
+from tests.contract.differences import Differs
 from tests.contract.lab import Lab, open_lab, until, within
 from tests.engine.fake_engine import Peer, Request, answer, answering, chunked, fake_engine
 from tests.engines import Engine
@@ -134,12 +135,12 @@ async def test_a_removal_while_the_end_is_waited_for_is_an_end(lab: Lab) -> None
 
         await until(asked)
         await lab.runtime.write_to_stdin_no_wait(ended.id, b"\n")
-        await lab.client.containers.remove(removed.id, force=True)
+        await lab.remove(removed.id)
     assert codes == {removed.id: 137, ended.id: 6}
 
 
 @pytest.mark.proves("start_container", "healthcheck", "is_healthy")
-async def test_health_is_waited_for_and_what_rules_it_out_is_an_error(lab: Lab) -> None:
+async def test_health_is_waited_for_and_what_rules_it_out_is_an_error(lab: Lab, differs: Differs) -> None:
     well = await lab.start(lab.checked(lab.node("well"), "test -e /tmp/ready", retries=20))
     ill = await lab.start(lab.checked(lab.node("ill"), "echo so sick; exit 1"))
     gone, ended = await lab.start(lab.checked(lab.node("gone"))), await lab.start(lab.checked(lab.node("ended")))
@@ -166,17 +167,20 @@ async def test_health_is_waited_for_and_what_rules_it_out_is_an_error(lab: Lab) 
     unhealthy = errors[ill.id]
     assert isinstance(unhealthy, ContainerUnhealthyError)
     failures = unhealthy.failing_streak  # one, or more where the machine is busy
-    assert (unhealthy.container, unhealthy.health_log) == (ill.id, ("so sick\n",) * failures)
+    without_end = differs("health output")
+    output = without_end.value if without_end else "so sick\n"
+    assert (unhealthy.container, unhealthy.health_log) == (ill.id, (output,) * failures)
     assert str(unhealthy).endswith(f"failed checks in a row: {failures}; its last output:\nso sick")
     await lab.client.containers.kill(ill.id)
     await lab.client.containers.wait(ill.id)
     with pytest.raises(ContainerExitedError) as caught:
         await ill.wait_healthy()
-    assert set(caught.value.health_log) == {"so sick\n"}
+    assert set(caught.value.health_log) == {output}
 
 
 @pytest.mark.proves("start_container", "memory")
-async def test_the_evidence_tells_of_a_lack_of_memory(lab: Lab) -> None:
+async def test_the_evidence_tells_of_a_lack_of_memory(lab: Lab, differs: Differs) -> None:
+    untold = differs("lack of memory")
     for number in range(5):  # Docker may hear of the end before it hears of its reason, and then never tells that
         node = lab.node(f"r{number}", "sh -c 'x=a; while :; do x=$x$x$x; done'")
         started = await lab.start(msgspec.structs.replace(node, memory="16mb"))
@@ -185,7 +189,7 @@ async def test_the_evidence_tells_of_a_lack_of_memory(lab: Lab) -> None:
             await started.wait_running()
         assert caught.value.oom_killed == (await lab.client.containers.inspect(started.id)).state.oom_killed
         assert ("out of memory" in str(caught.value)) == caught.value.oom_killed
-        if caught.value.oom_killed:
+        if caught.value.oom_killed or untold:
             break
     else:
         pytest.fail("no end of five was told to be for lack of memory")

@@ -67,5 +67,5 @@ class Containers:
 
     async def remove(self, container: str) -> None:
         """Remove a container at once, with its anonymous volumes; DELETE /libpod/containers/{id}."""
-        query = {"force": True, "v": True, "timeout": 0}
+        query = {"force": True, "v": True, "volumes": True, "timeout": 0}
         await self._client.call("DELETE", _path(container), query=query, dedicated=True)
