@@ -18,6 +18,7 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.tasks import race
 from clab_runtime.errors import EngineProtocolError
+from clab_runtime.runtime.diagnosis import raise_unless_running
 from clab_runtime.runtime.stdin import as_bytes, hand_over, until_end
 
 MOMENT = 0.2
@@ -34,10 +35,16 @@ async def write_to_stdin(engine: EngineClient, container: str, data: bytes, seco
     too little for the rest to find room.
     """
     data = as_bytes(data)
-    await hand_over(engine, container, [(_free_keys(data), data)], seconds, _send, output=True)
+
+    async def send(engine: EngineClient, duplex: Duplex, keys: str, piece: bytes) -> None:
+        await raise_unless_running(engine, container)  # one that ended just before is made ready anew by attaching
+        await _send(duplex, keys, piece)
+
+    pieces = [(_free_keys(data), data)] if data else []  # attaching alone may end the input
+    await hand_over(engine, container, pieces, seconds, send, output=True)
 
 
-async def _send(engine: EngineClient, duplex: Duplex, keys: str, data: bytes) -> None:  # noqa: ARG001 - of no use here
+async def _send(duplex: Duplex, keys: str, data: bytes) -> None:
     """Send the data, and wait until Podman has passed it on."""
     over = anyio.Event()
 
@@ -55,7 +62,7 @@ async def _send(engine: EngineClient, duplex: Duplex, keys: str, data: bytes) ->
 
     try:
         await race((send, lambda: until_end(duplex)))
-    except anyio.BrokenResourceError:
+    except (anyio.BrokenResourceError, EngineProtocolError):  # the container has ended
         if not over.is_set():
             raise
     if not over.is_set():

@@ -69,6 +69,9 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     ),
     "cgroup": (Difference(_PODMAN, "Podman calls a container's cgroup `libpod-<id>`", "libpod-"),),
     "cgroup namespace": (Difference(_PODMAN, "Podman shows the cgroup namespace by its own API alone"),),
+    "copies into memory": (
+        Difference(_PODMAN, "Podman copies into a running container's file systems in memory, but /proc and /sys"),
+    ),
     "created-container-keeps-network": (
         Difference("podman-.*", "Podman keeps a network for a container that was created and has never run"),
     ),
@@ -152,6 +155,9 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     ),
     "ports for any address": (
         Difference("podman-.*", "Podman tells of a port on all addresses once, as one on 0.0.0.0"),
+    ),
+    "process ids in the list": (
+        Difference(_PODMAN, "Podman's list has all that is asked for, so that nothing is looked at after it", rows=()),
     ),
     "published at ::1": (
         Difference(

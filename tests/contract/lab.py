@@ -13,6 +13,7 @@ import pytest
 from anyio.abc import ByteStream, SocketStream
 
 from clab_runtime import (
+    ConflictError,
     ContainerRuntime,
     EndpointlessNode,
     HealthcheckConfig,
@@ -154,8 +155,8 @@ class Lab:
     async def remove(self, container: str) -> None:
         """Remove a container at once, past the code under test's runtime, if it is there."""
         remove = _REMOVALS[self.engine.kind]
-        with suppress(NotFoundError):
-            await remove(self.client, container, LIMIT)  # the engine itself may be removing it
+        with suppress(NotFoundError, ConflictError):  # the engine itself may be removing it, or Podman keeps it for now
+            await remove(self.client, container, LIMIT)
 
     def unlink(self) -> None:
         """Remove the links of containers that were removed past the code under test."""

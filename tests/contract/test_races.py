@@ -11,6 +11,7 @@ from clab_runtime import (
     GenericFilter,
     NotFoundError,
 )
+from tests.contract.differences import Differs
 from tests.contract.interposer import interposed
 from tests.contract.lab import Lab, within
 
@@ -23,11 +24,11 @@ async def kill(lab: Lab, name: str) -> None:
 
 
 async def remove(lab: Lab, name: str) -> None:
-    await lab.client.containers.remove(name, force=True)
+    await lab.remove(name)
 
 
 @pytest.mark.proves("list_containers")
-async def test_between_the_list_and_the_look(lab: Lab) -> None:
+async def test_between_the_list_and_the_look(lab: Lab, differs: Differs) -> None:
     killed, removed = await lab.up("killed"), await lab.up("removed")
     mine = [GenericFilter("label", "containerlab", "=", lab.name)]
     async with interposed(lab) as (runtime, between):
@@ -37,6 +38,10 @@ async def test_between_the_list_and_the_look(lab: Lab) -> None:
             await remove(lab, removed)
 
         between.before(r"GET .*/containers/[0-9a-f]{64}/json", act)
+        if differs("process ids in the list"):
+            assert len(await within(lambda: runtime.list_containers(mine))) == 2
+            assert not between.done
+            return
         (found,) = await within(lambda: runtime.list_containers(mine))
         assert between.done
     assert (found.names, found.state, found.status, found.pid) == ((killed,), "exited", "Exited (137)", 0)
@@ -48,7 +53,7 @@ async def test_between_create_and_start(lab: Lab) -> None:
     container = await lab.runtime.create_container(node)
     async with interposed(lab) as (runtime, between):
         between.before("POST .*/start", lambda: remove(lab, container))
-        with pytest.raises(NotFoundError, match="No such container"):
+        with pytest.raises(NotFoundError, match=r"(?i)no such container"):
             await within(lambda: runtime.start_container(container, EndpointlessNode(node)))
         assert between.done
 
@@ -66,7 +71,7 @@ async def test_between_start_and_wait(lab: Lab) -> None:
                     await lab.until_said(node.long_name, b"last words")
                 between.before("(GET|POST) .*/(json|wait)", partial(act, lab, node.long_name))
                 if act is remove:
-                    with pytest.raises(NotFoundError, match="No such container"):
+                    with pytest.raises(NotFoundError, match=r"(?i)no such container"):
                         await within(getattr(started, wait))
                 elif wait == "wait_exited":
                     assert await within(started.wait_exited) == 137
@@ -92,11 +97,12 @@ async def test_between_two_requests_of_other_calls(lab: Lab, tmp_path: Path) -> 
         await within(lambda: runtime.stop_container(name, "USR1"))
         assert between.done
         await lab.client.containers.start(name)
-        between.before("POST .*/wait", lambda: remove(lab, name))
+        next_request = {"docker": "wait", "podman": "kill"}[lab.engine.kind]  # Podman's own wait would miss a restart
+        between.before(f"POST .*/{next_request}", lambda: remove(lab, name))
         await within(lambda: runtime.stop_container(name, "USR1"))
         assert between.done
         name = await lab.up("copy")
         between.before("PUT .*/archive", lambda: remove(lab, name))
-        with pytest.raises(NotFoundError, match="No such container"):
+        with pytest.raises(NotFoundError, match=r"(?i)no such container"):
             await within(lambda: runtime.copy_to_container(name, "/x", str(source)))
         assert between.done

@@ -21,6 +21,7 @@ from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles
 from clab_runtime.runtime.stdin import _pieces as pieces_of  # pyright: ignore[reportPrivateUsage]
 from clab_runtime.runtime.stdin import write_to_stdin
 from tests.conftest import NoLeaks
+from tests.contract.differences import Differs
 from tests.contract.lab import Lab, open_lab, within
 from tests.engines import Engine
 
@@ -40,7 +41,9 @@ def every_pair_of_control_characters(rounds: int) -> bytes:
 
 
 @pytest.mark.parametrize("tty", [True, False], ids=["terminal", "plain"])
-async def test_every_byte_arrives_in_order_and_the_input_stays_open(engine: Engine, *, tty: bool) -> None:
+async def test_every_byte_arrives_in_order_and_the_input_stays_open(
+    engine: Engine, differs: Differs, *, tty: bool
+) -> None:
     data = random.Random(1).randbytes(1_000_000) + b"\x10\x11" + every_pair_of_control_characters(20) + b"end\x10"
     async with open_lab(engine) as lab:
         name = await (lab.up("r1", reader(len(data))) if tty else lab.plain(f"head -c {len(data)} | md5sum; cat"))
@@ -48,6 +51,9 @@ async def test_every_byte_arrives_in_order_and_the_input_stays_open(engine: Engi
             await lab.until_said(name, b"ready")
         await within(lambda: lab.runtime.write_to_stdin_no_wait(name, data))
         await lab.until_said(name, hashlib.md5(data, usedforsecurity=False).hexdigest().encode())
+        if not tty and differs("input without a terminal"):
+            assert (await within(lambda: lab.client.containers.wait(name))).status_code == 0
+            return
         for word in (b"one more\n", b"", b"and another\n"):
             await within(partial(lab.runtime.write_to_stdin_no_wait, name, word))
         await lab.until_said(name, b"one more")
