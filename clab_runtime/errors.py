@@ -221,8 +221,9 @@ _CLASS_OF_STATUS: dict[int, type[EngineError]] = {
     409: ConflictError,
 }
 
+_OBJECTS = ("container", "exec", "image", "network", "pod", "volume")
 _CLASS_OF_CAUSE: dict[str, type[EngineError]] = {
-    "no such": NotFoundError,
+    **dict.fromkeys((f"no such {what}" for what in _OBJECTS), NotFoundError),
     "image not known": NotFoundError,
     "network not found": NotFoundError,
     "invalid argument": InvalidArgumentError,

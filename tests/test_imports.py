@@ -149,6 +149,25 @@ def test_the_runtimes_of_docker_and_podman_do_not_know_each_other(one: str, othe
             assert not [name for name in own_imports(module) if name.rpartition(".")[2].startswith(other)], module
 
 
+def lines_of(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+
+
+def test_the_runtimes_of_docker_and_podman_share_no_block_of_six_lines() -> None:
+    runtimes = PACKAGE / "runtime"
+    blocks = {
+        kind: {
+            tuple(lines[start : start + 6])
+            for path in runtimes.glob(f"{kind}*.py")
+            for lines in [lines_of(path)]
+            for start in range(len(lines) - 5)
+        }
+        for kind in ("docker", "podman")
+    }
+    assert all(blocks.values())
+    assert not blocks["docker"] & blocks["podman"]
+
+
 def test_the_runtime_imports_have_no_cycle() -> None:
     edges = {module: own_imports(module) - {module} for module in MODULES}
     while edges:

@@ -274,7 +274,8 @@ class ContainerRuntime(ABC):
         """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
 
         `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
-        container stops.
+        container stops. Podmans before 5.8 tell the time of a line in whole seconds. All Podmans write it into the
+        middle of a terminal's line as well, where it is taken out, and so is text of that very form.
         """
 
     @abstractmethod
@@ -283,7 +284,11 @@ class ContainerRuntime(ABC):
 
         The last item, and no other, has the fraction 1; an image that need not be pulled gives that one alone. Who is
         slow to ask gets the latest state, not every one. Streams of one image share one pull; it ends, unfinished, when
-        the last of them is closed. The registry's credentials are found as the docker CLI does.
+        the last of them is closed. The registry's credentials are found as the docker CLI, or podman, does.
+
+        Whether a registry is asked without TLS is up to the engine: Docker does so by itself on this machine, Podman if
+        its registries.conf calls the registry insecure. On Podman a name without a registry is what Podman takes it
+        for if it has such an image (`localhost/busybox` for `busybox`); it is pulled from docker.io on both.
 
         Raises NotFoundError when the registry lacks the image, or the engine does and the policy is `Never`,
         UnauthorizedError when the registry wants credentials or others, CredentialsError when they can't be had, and
@@ -292,9 +297,10 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
-        """Stream what happens to containers from now on; GET /events.
+        """Stream what happens to containers from now on, in Docker's words; GET /events.
 
-        It is listening once it has been entered. A lost connection raises EngineProtocolError.
+        It is listening once it has been entered. A lost connection raises EngineProtocolError. Raises
+        UnsupportedOperationError when Podman keeps no events.
         """
 
 

@@ -1,8 +1,8 @@
 """Reading a container's log from Podman; GET /containers/{id}/logs.
 
-Podman 4 answers a request to follow a log with its first line, and miscounts the last lines of one: it loses the parts
-of a long line, and takes the last line for one with that before it if it has no ending. So the answer is waited for
-with the first line, and the lines are counted here.
+Podman 4 answers a request to follow a log only with its first line: opening looks at the container, and the answer is
+waited for with the first line. It also miscounts the last lines of a log (see log_tail): they are counted here, once,
+so that what is written later is not taken for them.
 """
 
 import re
@@ -21,7 +21,7 @@ from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.stream import Stream
 from clab_runtime.streams.logs import LogSource
 
-_TIMESTAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d) ")
+_TIMESTAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?:Z|[+-]\d\d:\d\d) ")
 _NO_LOG: Final = frozenset({"none", "passthrough", "passthrough-tty"})
 
 
@@ -37,9 +37,10 @@ def without_further_timestamps(text: bytes, timestamp: bytes) -> bytes:
 
     One that is before the line's own is none of Podman's; neither is one with nothing before it.
     """
+    own = _TIMESTAMP.match(timestamp + b" ")
 
     def kept(found: re.Match[bytes]) -> bytes:
-        return b"" if found.start() and found[0] >= timestamp else found[0]
+        return b"" if own and found.start() and found[1] >= own[1] else found[0]
 
     return _TIMESTAMP.sub(kept, text)
 

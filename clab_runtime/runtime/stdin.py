@@ -38,11 +38,13 @@ async def write_to_stdin(engine: EngineClient, container: str, data: bytes, seco
     await hand_over(engine, container, pieces, seconds, _send, output=False)
 
 
-def as_bytes(data: bytes) -> bytes:
+def as_bytes(data: object) -> bytes:
     """Refuse what is no bytes; people pass text."""
-    if not isinstance(data, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidValueError("data", data, "give bytes, such as b'reboot\\n'")
-    return bytes(data)
+    if isinstance(data, bytes | bytearray):
+        return bytes(data)
+    if isinstance(data, memoryview):
+        return data.tobytes()
+    raise InvalidValueError("data", data, "give bytes, such as b'reboot\\n'")
 
 
 async def hand_over(  # noqa: PLR0913 - what the engines do in ways of their own comes in one call

@@ -27,7 +27,7 @@ def test_what_is_no_version_is_refused(text: str) -> None:
         ),
         (
             {"server": "Libpod/4.3.1 (linux)", "libpod-api-version": "4.3.1", "api-version": "1.41"},
-            EngineInfo("podman", "4.3.1", APIVersion(1, 41)),
+            EngineInfo("podman", "4.3.1", APIVersion(1, 41), APIVersion(4, 3)),
         ),
         ({"api-version": "1.40"}, EngineInfo("docker", "", FLOOR)),
         ({"server": "proxy", "api-version": "7.0"}, EngineInfo("docker", "", CEILING)),
@@ -35,6 +35,17 @@ def test_what_is_no_version_is_refused(text: str) -> None:
 )
 def test_the_newest_version_both_know_is_chosen(headers: dict[str, str], info: EngineInfo) -> None:
     assert negotiate(headers, "unix:///x") == info
+
+
+@pytest.mark.parametrize(
+    ("version", "libpod"),
+    [("4.2.9", None), ("4.3.0", (4, 3)), ("5.8.6", (5, 8)), ("5.0.0-rc1", (5, 0)), ("6.1.0", (5, 8)), ("next", None)],
+)
+def test_podmans_own_api_is_spoken_in_the_newest_version_both_know(
+    version: str, libpod: tuple[int, int] | None
+) -> None:
+    info = negotiate({"libpod-api-version": version, "api-version": "1.41"}, "unix:///x")
+    assert info.libpod_version == (APIVersion(*libpod) if libpod else None)
 
 
 @pytest.mark.parametrize("version", ["1.39", "1.12", "0.99"])

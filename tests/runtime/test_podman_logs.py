@@ -27,6 +27,8 @@ EARLIER = b"2026-01-02T03:04:04Z"
         (b"at " + EARLIER + b" it was", b"at " + EARLIER + b" it was"),
         (b"aa2026-01-02T03:04:06+01:00 bb", b"aabb"),
         (b"aa" + LATER, b"aa" + LATER),
+        (b"aa2026-01-02T03:04:05.1Z bb2026-01-02T03:04:05.123456789Z cc", b"aabbcc"),
+        (b"aa2026-01-02T03:04:04.9Z bb", b"aa2026-01-02T03:04:04.9Z bb"),
     ],
 )
 def test_a_timestamp_inside_a_line_is_taken_out_if_it_can_be_podman_s(text: bytes, expected: bytes) -> None:
