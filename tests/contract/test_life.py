@@ -199,7 +199,7 @@ async def test_a_signal_is_sent_on_every_version_and_no_restart_policy_undoes_it
         assert container.state == "exited"
         found = await lab.client.containers.inspect(container.id)
         assert (found.state.exit_code, found.restart_count) == expected
-    await lab.runtime.stop_container(name, "USR1")
+    await lab.runtime.stop_container(lab.node("r-10").long_name, "USR1")
 
 
 @pytest.mark.proves("stop_container")

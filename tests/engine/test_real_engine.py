@@ -21,6 +21,7 @@ from clab_runtime.engine.version import CEILING, FLOOR, APIVersion
 from clab_runtime.errors import (
     ConflictError,
     EngineError,
+    EngineInternalError,
     EngineStreamError,
     ForbiddenError,
     InvalidArgumentError,
@@ -650,14 +651,15 @@ async def test_a_name_that_podman_takes_for_a_pattern_of_ids_reaches_no_containe
 ) -> None:
     patterns = engine.kind == "podman" and series(engine) >= (4, 5)
     async with container(client, start=False) as created:
-        for name in ("%", "_", "%00", f"{created.id[:8]}_%", f"_{created.id[1:]}"):
+        for name in ("%", "_", "%%", f"{created.id[:8]}_%", f"_{created.id[1:]}"):
             for attempt in (client.containers.inspect, client.containers.remove):
-                with pytest.raises(InvalidValueError if patterns else EngineError, match="wildcards" if patterns else ""):
+                with pytest.raises(InvalidValueError if patterns else NotFoundError) as caught:
                     await attempt(name)
+                assert ("wildcards" in str(caught.value)) is patterns
         assert (await client.containers.inspect(created.id)).id == created.id
 
 
-@pytest.mark.parametrize("name", ["a/.../images/x", "x\r\nHost: y", "x?y#z", "x" * 10_240, "50%", "é"])
+@pytest.mark.parametrize("name", ["a/.../images/x", "x\r\nHost: y", "x?y#z", "x" * 10_240, "50%off", "é"])
 async def test_a_hostile_id_reaches_no_other_endpoint(client: EngineClient, name: str) -> None:
     for attempt in (client.containers.inspect, client.networks.inspect, client.volumes.inspect, client.images.inspect):
         with pytest.raises(EngineError) as caught:
