@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
+import anyio.lowlevel
 import pytest
 
 from clab_runtime import EngineProtocolError, InvalidValueError, WaitTimeoutError
@@ -117,7 +118,7 @@ async def looking(checked: Checked, until: Callable[[], bool], meanwhile: Callab
 async def test_two_who_wait_run_the_check_at_its_own_pace() -> None:
     checked = Checked()
     begun = anyio.current_time()
-    await looking(checked, lambda: checked.runs == 3, lambda: anyio.lowlevel.checkpoint())
+    await looking(checked, lambda: checked.runs == 3, anyio.lowlevel.checkpoint)
     assert anyio.current_time() - begun > 0.55, "an interval before each of the three"
 
 
@@ -148,9 +149,9 @@ def test_a_name_that_is_a_pattern_of_ids_is_refused_since_podman_keeps_them_in_s
         refuse_pattern("longname", name, info)
         refuse_pattern_in(path, info)
         return
-    with pytest.raises(InvalidValueError, match="longname: .*wildcards"):
+    with pytest.raises(InvalidValueError, match=r"longname: .*wildcards"):
         refuse_pattern("longname", name, info)
-    with pytest.raises(InvalidValueError, match="container: .*wildcards"):
+    with pytest.raises(InvalidValueError, match=r"container: .*wildcards"):
         refuse_pattern_in(path, info)
 
 
