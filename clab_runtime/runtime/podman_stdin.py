@@ -6,6 +6,9 @@ Older ones know only keys that come one by one, each alone in what they read: so
 Podman has read all before. That is so on a unix socket; elsewhere the data gets a moment.
 
 While attached, a client gets the container's output, which has to be read, or Podman stops reading.
+
+What Podman has passed on may still wait for a container that reads slowly, and then two writes in a row can get mixed:
+each is whole and in order, but Podman's monitor takes from both in turn. Nothing tells when it has taken the first.
 """
 
 import string

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.lowlevel
-import anyio.lowlevel
 import pytest
 
 from clab_runtime import EngineProtocolError, InvalidValueError, WaitTimeoutError
@@ -45,13 +44,13 @@ def inspected(status: str = "running", *, count: int = 0, policy: str = "", log:
     [(b"7", "exited", 7), (b"0", "exited", 0), (b"-1", "exited", 5), (b"0", "created", None), (b"-1", "running", None)],
 )
 async def test_an_exit_code_is_true_or_an_error(code: bytes, state: str, expected: int | None) -> None:
-    async with fake_engine(answering(answer(code), inspected(state)), ping=ping()) as fake:
-        async with EngineClient(fake.endpoint) as client:
-            if expected is None:
-                with pytest.raises(EngineProtocolError, match="can't tell how container 'r1' ended"):
-                    await wait(client, "r1")
-            else:
-                assert await wait(client, "r1") == expected
+    script = answering(answer(code), inspected(state))
+    async with fake_engine(script, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
+        if expected is None:
+            with pytest.raises(EngineProtocolError, match="can't tell how container 'r1' ended"):
+                await wait(client, "r1")
+        else:
+            assert await wait(client, "r1") == expected
 
 
 async def test_a_container_that_no_stop_meets_is_not_stopped_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
