@@ -44,13 +44,13 @@ def inspected(status: str = "running", *, count: int = 0, policy: str = "", log:
     [(b"7", "exited", 7), (b"0", "exited", 0), (b"-1", "exited", 5), (b"0", "created", None), (b"-1", "running", None)],
 )
 async def test_an_exit_code_is_true_or_an_error(code: bytes, state: str, expected: int | None) -> None:
-    async with fake_engine(answering(answer(code), inspected(state)), ping=ping()) as fake:
-        async with EngineClient(fake.endpoint) as client:
-            if expected is None:
-                with pytest.raises(EngineProtocolError, match="can't tell how container 'r1' ended"):
-                    await wait(client, "r1")
-            else:
-                assert await wait(client, "r1") == expected
+    script = answering(answer(code), inspected(state))
+    async with fake_engine(script, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
+        if expected is None:
+            with pytest.raises(EngineProtocolError, match="can't tell how container 'r1' ended"):
+                await wait(client, "r1")
+        else:
+            assert await wait(client, "r1") == expected
 
 
 async def test_a_container_that_no_stop_meets_is_not_stopped_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ async def looking(checked: Checked, until: Callable[[], bool], meanwhile: Callab
 async def test_two_who_wait_run_the_check_at_its_own_pace() -> None:
     checked = Checked()
     begun = anyio.current_time()
-    await looking(checked, lambda: checked.runs == 3, lambda: anyio.lowlevel.checkpoint())
+    await looking(checked, lambda: checked.runs == 3, anyio.lowlevel.checkpoint)
     assert anyio.current_time() - begun > 0.55, "an interval before each of the three"
 
 
@@ -148,9 +148,9 @@ def test_a_name_that_is_a_pattern_of_ids_is_refused_since_podman_keeps_them_in_s
         refuse_pattern("longname", name, info)
         refuse_pattern_in(path, info)
         return
-    with pytest.raises(InvalidValueError, match="longname: .*wildcards"):
+    with pytest.raises(InvalidValueError, match=r"longname: .*wildcards"):
         refuse_pattern("longname", name, info)
-    with pytest.raises(InvalidValueError, match="container: .*wildcards"):
+    with pytest.raises(InvalidValueError, match=r"container: .*wildcards"):
         refuse_pattern_in(path, info)
 
 
