@@ -191,11 +191,10 @@ async def test_a_registry_that_goes_down_in_the_middle_is_tried_again_and_told_o
 ) -> None:
     silently = differs("pull retried") is not None
     broken_off = (EngineStreamError,) if silently else ()
-    fractions: list[float] = []
     async with no_leaks(), open_lab(engine) as lab:
         async with scripted_registry(engine, LAYERS) as registry:
             pull = lab.runtime.stream_pull(registry.name)
-            await within(pull.__anext__)
+            fractions = [(await within(pull.__anext__)).fraction]
             await within(registry.held.wait)
         with anyio.move_on_after(1) if silently else anyio.fail_after(20), suppress(*broken_off):
             async for progress in pull:  # the engine goes on so for more than a minute, and then fails

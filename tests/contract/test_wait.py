@@ -168,7 +168,7 @@ async def test_health_is_waited_for_and_what_rules_it_out_is_an_error(lab: Lab, 
     await lab.client.containers.wait(ill.id)
     with pytest.raises(ContainerExitedError) as caught:
         await ill.wait_healthy()
-    assert set(caught.value.health_log) == {output}
+    assert set(caught.value.health_log) - {""} == {output}  # a check that was killed with the container says nothing
 
 
 @pytest.mark.proves("start_container", "memory")
