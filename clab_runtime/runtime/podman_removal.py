@@ -3,7 +3,8 @@
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime.removal import removed
 
-_IN_PROGRESS = "is being removed"
+_IN_PROGRESS = "container state improper"
+"""It has ended between Podman's look at it and the signal, or somebody else is at it."""
 
 
 async def remove(engine: EngineClient, container: str, seconds: float) -> None:
