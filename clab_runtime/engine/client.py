@@ -167,8 +167,9 @@ class EngineClient:
         """Send a request and return its response with the body unread; raise for an error status."""
         target = with_query(path, options.get("query"))
         request = self._build(method, options)  # before the first request: what can't be written is refused here
-        refuse_pattern_in(path, self._info or await self.info())
-        return await self._ask(request, await self._prefix_of(path), target)
+        info = self._info or await self.info()
+        refuse_pattern_in(path, info)
+        return await self._ask(request, self._prefix_of(path, info), target)
 
     def translated(self, method: str, path: str, exc: Exception) -> Exception:
         """Give a time-out words, and another transport's exception one of our classes."""
@@ -178,12 +179,11 @@ class EngineClient:
             return EngineProtocolError(f"{method} {path}: {exc}")
         return EngineConnectionError(str(self.endpoint), str(exc), "see whether the engine is running")
 
-    async def _prefix_of(self, path: str) -> str:
+    def _prefix_of(self, path: str, info: EngineInfo) -> str:
         """Choose the version that stands before a path; raise where the engine has no such API."""
         if not path.startswith(_LIBPOD):
             return self._prefix
         if not self._libpod_prefix:
-            info = await self.info()
             raise UnsupportedOperationError(info.engine, info.version, f"libpod, the API of Podman {LIBPOD_FLOOR}")
         return self._libpod_prefix
 
