@@ -13,7 +13,7 @@ from clab_runtime.backoff import growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.version import APIVersion
-from clab_runtime.errors import ConflictError, NotFoundError, WaitTimeoutError
+from clab_runtime.errors import ConflictError, EngineInternalError, NotFoundError, WaitTimeoutError
 from clab_runtime.runtime.podman_version import is_since
 from clab_runtime.runtime.stopping import signal_number
 
@@ -50,24 +50,41 @@ async def stop_with_signal(engine: EngineClient, container: str, signal: str, se
     inspect = await engine.containers.inspect(container)
     ended = False
     with suppress(NotFoundError):
-        with suppress(ConflictError):
-            await engine.containers.kill(inspect.id, str(number))
-            if inspect.state.paused:
-                await engine.containers.unpause(inspect.id)
+        if await _signalled(engine, inspect, number):
             with anyio.move_on_after(seconds):
                 ended = await _ended(engine, inspect)
         if not (ended and is_since(await engine.info(), _ENDED_BY_SIGNAL)):
             await _stop_for_good(engine, inspect, 0)
 
 
+async def _signalled(engine: EngineClient, inspect: schema.ContainerInspect, number: int) -> bool:
+    """Send a signal, and let a frozen container go on to get it; False: it does not run, or has just ended."""
+    try:
+        await engine.containers.kill(inspect.id, str(number))
+        if inspect.state.paused:
+            await engine.containers.unpause(inspect.id)
+    except ConflictError:
+        return False
+    except EngineInternalError:  # the OCI runtime's words for what has ended since Podman looked
+        if await _runs_on(engine, inspect):
+            raise
+        return False
+    return True
+
+
 async def _ended(engine: EngineClient, begun: schema.ContainerInspect) -> bool:
     """Look until a container does not run any more, or runs anew."""
     for delay in growing_delays():
-        state = (await engine.containers.inspect(begun.id)).state
-        if not state.running or state.started_at != begun.state.started_at:
+        if not await _runs_on(engine, begun):
             break
         await anyio.sleep(delay)
     return True
+
+
+async def _runs_on(engine: EngineClient, begun: schema.ContainerInspect) -> bool:
+    """Tell whether a container still runs as it did, and has not been started anew."""
+    state = (await engine.containers.inspect(begun.id)).state
+    return state.running and state.started_at == begun.state.started_at
 
 
 async def _stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect, seconds: float) -> None:
