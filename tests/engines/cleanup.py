@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.engines import cgroups, http, mounts, state
 from tests.engines.errors import EngineSetupError
 
+_CONSOLES = Path("/tmp")
+"""Where conmon makes sockets for containers' terminals; one that is killed leaves its own behind."""
 _NETNS = re.compile(rf"{mounts.RUN_NETNS}/netns-[0-9a-f-]+")
 
 
@@ -36,6 +38,16 @@ def remove_everything(directory: Path) -> None:
     mounts.unmount_below(directory)
     cgroups.remove(cgroup)
     state.empty_directory(directory)
+    if not cgroups.all_processes():  # whose a socket is shows only when no other engine is left
+        _remove_consoles()
+
+
+def _remove_consoles() -> None:
+    """Remove the sockets of terminals that nobody listens at any more."""
+    in_use = Path("/proc/net/unix").read_text()
+    for path in _CONSOLES.glob("conmon-term.*"):
+        if path.is_socket() and str(path) not in in_use:
+            path.unlink(missing_ok=True)
 
 
 def _netns_files(directory: Path, cgroup: str) -> set[Path]:
