@@ -83,7 +83,8 @@ def outside(engine: Engine) -> Generator[list[str]]:
             run(engine, "sh", "-c", "ip address add 198.51.100.1/30 dev outside0 && ip link set outside0 up")
             script = "ip address add 198.51.100.2/30 dev eth0 && ip link set eth0 up"
             script += " && ip route add default via 198.51.100.1"
-            subprocess.run([*enter, "sh", "-c", script], check=True, timeout=LIMIT)
+            tools = ["nsenter", f"--target={engine.keeper_pid}", "--mount", enter[1]]  # this machine may have no ip
+            subprocess.run([*tools, "sh", "-c", script], check=True, timeout=LIMIT)
             yield enter
         finally:
             process.kill()  # with its namespace both ends go
