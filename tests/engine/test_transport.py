@@ -338,14 +338,14 @@ async def test_an_engine_that_sends_without_end_is_bounded_all_the_same() -> Non
 
 async def test_waiting_for_a_slot_does_not_count_against_the_engine() -> None:
     async def script(peer: Peer, _request: Request) -> None:
-        await anyio.sleep(0.05)
+        await anyio.sleep(0.3)
         await peer.send(answer(b"x"))
 
     async with fake_engine(script) as engine:
         transport = EngineTransport(engine.endpoint, pool_size=1)
         async with anyio.create_task_group() as tasks:
             for _ in range(6):
-                tasks.start_soon(lambda: call(transport, limit=0.2))
+                tasks.start_soon(lambda: call(transport, limit=1.5))  # less than all of them take
         await transport.aclose()
 
 
