@@ -1,4 +1,7 @@
-"""The host side of a lab, by a runtime in the engine's own network namespace; looked at with the system's tools."""
+"""The host side of a lab, by a runtime in the engine's own network namespace; looked at with the system's tools.
+
+A rootless engine's bridges are in a network namespace of its user's, where no process of the host is.
+"""
 
 import secrets
 import shlex
@@ -37,7 +40,7 @@ from tests.engines import Engine
 
 __all__ = ["remotes"]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.rooted]
 
 LLDP = 16384
 ROUNDS = 4
