@@ -3,15 +3,16 @@
 
 PYTHON ?= python3
 ARGS ?=
-WORKERS ?= 4
 ENGINE ?= docker
 # What a kind alone stands for where a private engine is wanted.
 SERIES_docker := docker-20.10
 SERIES_podman := podman-4.3
 ifeq ($(CI),true)
 ENGINES ?= docker-20.10 docker-26.1 podman-4.3 podman-5.4
+WORKERS ?= 2
 else
 ENGINES ?= docker-20.10 podman-4.3
+WORKERS ?= 4
 endif
 SERIES := $(or $(SERIES_$(ENGINE)),$(ENGINE))
 

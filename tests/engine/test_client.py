@@ -101,7 +101,7 @@ async def test_a_ping_that_is_never_answered_is_bounded() -> None:
     async def script(peer: Peer, _request: Request) -> None:
         await peer.hung_up()
 
-    async with fake_engine(script, ping=None) as engine, EngineClient(engine.endpoint, timeout=0.05) as client:
+    async with fake_engine(script, ping=None) as engine, EngineClient(engine.endpoint, timeout=0.5) as client:
         with anyio.move_on_after(3) as scope, pytest.raises(TimeoutError):
             await client.system.info()
         assert not scope.cancelled_caught
@@ -199,7 +199,7 @@ async def test_a_unary_call_without_an_answer_times_out_and_says_so(no_leaks: No
             await peer.send(chunked(b"{", end=False))
         await peer.hung_up()
 
-    async with fake_engine(script) as engine, no_leaks(), EngineClient(engine.endpoint, timeout=0.03) as client:
+    async with fake_engine(script) as engine, no_leaks(), EngineClient(engine.endpoint, timeout=0.5) as client:
         await client.info()
         for attempt, where in ((client.system.version, "GET .*/version"), (client.networks.list, "GET .*/networks")):
             with pytest.raises(TimeoutError, match=f"{where}: .*has not answered in time"):
@@ -216,7 +216,7 @@ async def test_a_stop_has_the_stops_own_time_on_top(monkeypatch: pytest.MonkeyPa
         await anyio.sleep(0.1)
         await peer.send(b"HTTP/1.1 204 No Content\r\n\r\n")
 
-    async with fake_engine(script) as engine, EngineClient(engine.endpoint, timeout=0.05) as client:
+    async with fake_engine(script) as engine, EngineClient(engine.endpoint, timeout=0.5) as client:
         await client.containers.stop("x", timeout=0)
 
 
@@ -226,7 +226,7 @@ async def test_waiting_for_a_container_and_an_upload_have_no_time_out() -> None:
         await peer.body(request)
         await peer.send(answer(b'{"StatusCode":7}'))
 
-    async with fake_engine(script) as engine, EngineClient(engine.endpoint, timeout=0.02) as client:
+    async with fake_engine(script) as engine, EngineClient(engine.endpoint, timeout=0.5) as client:
         assert (await client.containers.wait("x")).status_code == 7
         await client.containers.put_archive("x", "/", pieces(b"tar"))
         assert engine.requests[1].body == b"tar"

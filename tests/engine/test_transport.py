@@ -326,7 +326,7 @@ async def test_an_engine_that_sends_without_end_is_bounded_all_the_same() -> Non
 
     async with fake_engine(script) as engine:
         transport = EngineTransport(engine.endpoint)
-        response = await transport.handle_async_request(request(timeout=0.05))
+        response = await transport.handle_async_request(request(timeout=0.5))
         try:
             with anyio.move_on_after(3) as scope, pytest.raises(TimeoutError):
                 await read_politely(response)

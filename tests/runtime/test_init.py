@@ -137,7 +137,7 @@ async def test_a_call_has_so_much_time_as_the_configuration_says(make: MakeRunti
 
     async with fake_engine(never, ping=ping) as fake:
         runtime = make(f"unix://{fake.path}")
-        await runtime.init(with_mgmt_net(NET), with_config(RuntimeConfig(timeout=0.05)))
+        await runtime.init(with_mgmt_net(NET), with_config(RuntimeConfig(timeout=0.5)))
         with pytest.raises(TimeoutError):
             await runtime.list_containers()
         await runtime.aclose()

@@ -25,7 +25,7 @@ async def test_an_engine_that_does_not_answer_in_time_is_a_time_out(no_leaks: No
     async with no_leaks(), fake_engine(hang) as fake:
         runtime = DockerRuntime(f"unix://{fake.path}")
         mgmt = MgmtNet(network="x", bridge="y", mtu=1500)
-        await runtime.init(with_config(RuntimeConfig(timeout=0.05)), with_mgmt_net(mgmt))
+        await runtime.init(with_config(RuntimeConfig(timeout=0.5)), with_mgmt_net(mgmt))
         with pytest.raises(TimeoutError, match="GET /containers/r1/json"):
             await runtime.get_container_status("r1")
         await runtime.aclose()
@@ -70,9 +70,9 @@ async def test_a_removal_without_end_is_not_waited_for_without_end() -> None:
     async def refuse(peer: Peer, _: Request) -> None:
         await peer.send(IN_PROGRESS)
 
-    _, error = await delete_from(refuse, timeout=0.1)
+    _, error = await delete_from(refuse, timeout=0.5)
     assert isinstance(error, WaitTimeoutError)
-    assert str(error) == "container 'r1' is still being removed after 0.1 s"
+    assert str(error) == "container 'r1' is still being removed after 0.5 s"
 
 
 async def test_another_conflict_is_raised() -> None:
