@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec import structs
+
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.credentials import RegistryCredentials
@@ -93,6 +95,7 @@ class PodmanDialect:
     def prepare(self, node: NodeConfig, mgmt: MgmtNet, info: EngineInfo) -> Create:
         """Write the request; POST /libpod/containers/create."""
         refuse_pattern("longname", node.long_name, info)
+        node = structs.replace(node, mgmt_net=self.networks.own_name(node.mgmt_net))
         spec, binds = self._rights.within(container_spec(node, mgmt, info)), bind_sources(node)
         self._rights.check_node(node, info)
 

@@ -1,11 +1,14 @@
 """A node's place in its network and its ports, as Podman is asked for them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import pytest
 
 from clab_runtime.engine import schema
-from clab_runtime.models import PortBinding
+from clab_runtime.errors import InvalidValueError
+from clab_runtime.models import MgmtNet, NodeConfig, PortBinding
+from clab_runtime.runtime.podman import PodmanDialect
 from tests.runtime.podman_nodes import OLD, refused, spec, unsupported
 
 
@@ -26,6 +29,14 @@ def test_a_node_asks_for_its_place_in_the_management_network() -> None:
             aliases=("gateway",),
         )
     }
+
+
+@pytest.mark.parametrize(("named", "is_right"), [("", True), ("bridge", True), ("podman", True), ("clab", False)])
+def test_the_default_network_is_known_by_dockers_word_too(named: str, *, is_right: bool) -> None:
+    node = NodeConfig(short_name="r1", long_name="clab-x-r1", image="busybox", mgmt_net=named)
+    prepared = nullcontext() if is_right else pytest.raises(InvalidValueError, match="mgmt-net: 'clab'")
+    with prepared:
+        PodmanDialect().prepare(node, MgmtNet(network="podman"), OLD)
 
 
 @pytest.mark.parametrize("mode", ["none", "host"])
