@@ -1,7 +1,6 @@
 """A node as a request to create a container: every field, and what is refused."""
 
 import resource
-from collections.abc import Mapping
 from typing import cast
 
 import msgspec
@@ -10,53 +9,15 @@ import pytest
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import InvalidValueError, UnsupportedOperationError
-from clab_runtime.models import DNSConfig, HealthcheckConfig, MgmtNet, NodeConfig, PortBinding
+from clab_runtime.models import DNSConfig, HealthcheckConfig, MgmtNet, NodeConfig
 from clab_runtime.runtime import settings
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.node_fields import NOT_TRANSLATED
+from tests.runtime.every_field import EVERY_FIELD
 
 NODE = NodeConfig(short_name="r1", long_name="clab-demo-r1", image="alpine:3")
 MGMT = MgmtNet()
 API = APIVersion(1, 51)
-
-EVERY_FIELD: Mapping[str, object] = {
-    "short_name": "r2",
-    "hostname": "router",
-    "image": "alpine:3.20",
-    "sysctls": {"net.ipv4.ip_forward": "1"},
-    "user": "1000:1000",
-    "entrypoint": "sh -c",
-    "cmd": "sleep 1000",
-    "env": {"A": "b"},
-    "binds": ["/a:/b"],
-    "volumes": ["data:/c"],
-    "devices": ["/dev/fuse"],
-    "cap_add": ["NET_ADMIN"],
-    "privileged": True,
-    "cgroupns_mode": "private",
-    "cgroup_parent": "/labs",
-    "pid_mode": "host",
-    "tmpfs": {"/run": "size=64k"},
-    "security_opts": ["seccomp=unconfined"],
-    "shm_size": "64mib",
-    "port_bindings": {"80/tcp": [PortBinding("", "8080")]},
-    "port_set": {"81/tcp": {}},
-    "network_mode": "host",
-    "mgmt_ipv4_address": "172.20.20.5",
-    "mgmt_ipv6_address": "fd00::5",
-    "mac_address": "02:42:ac:14:14:05",
-    "mgmt_intf": "mgmt0",
-    "healthcheck": HealthcheckConfig(test=["NONE"]),
-    "aliases": ["gateway"],
-    "extra_hosts": ["a:10.0.0.1"],
-    "labels": {"containerlab": "demo"},
-    "cpu": 1.5,
-    "cpuset": "0-1",
-    "memory": "512mb",
-    "dns": DNSConfig(servers=["1.1.1.1"]),
-    "auto_remove": True,
-    "restart_policy": "always",
-}
 
 
 def request(**changes: object) -> schema.ContainerCreate:

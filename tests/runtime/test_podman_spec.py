@@ -8,61 +8,24 @@ import msgspec
 import pytest
 
 from clab_runtime.engine import schema
-from clab_runtime.models import DNSConfig, HealthcheckConfig, NodeConfig, PortBinding
+from clab_runtime.models import DNSConfig, HealthcheckConfig, NodeConfig
 from clab_runtime.runtime import podman_limits
 from clab_runtime.runtime.node_fields import NOT_TRANSLATED
 from clab_runtime.runtime.podman_spec import container_spec
+from tests.runtime.every_field import EVERY_FIELD
 from tests.runtime.podman_nodes import MGMT, NEW, NODE, OLD, refused, spec, unsupported
 
-EVERY_FIELD: Mapping[str, object] = {
-    "short_name": "r2",
-    "long_name": "clab-demo-r2",
-    "hostname": "router",
-    "image": "alpine:3.20",
-    "sysctls": {"net.ipv4.ip_forward": "1"},
-    "user": "1000:1000",
-    "entrypoint": "sh -c",
-    "cmd": "sleep 1000",
-    "env": {"A": "b"},
-    "binds": ["/a:/b"],
-    "volumes": ["data:/c"],
-    "devices": ["/dev/fuse"],
-    "cap_add": ["NET_ADMIN"],
-    "privileged": True,
-    "cgroupns_mode": "private",
-    "cgroup_parent": "/labs",
-    "pid_mode": "host",
-    "tmpfs": {"/run": "size=64k"},
-    "security_opts": ["seccomp=unconfined"],
-    "shm_size": "64mib",
-    "port_bindings": {"80/tcp": [PortBinding("", "8080")]},
-    "port_set": {"81/tcp": {}},
-    "network_mode": "host",
-    "mgmt_ipv4_address": "172.20.20.5",
-    "mgmt_ipv6_address": "3fff:172:20:20::5",
-    "mac_address": "02:42:ac:14:14:05",
-    "mgmt_intf": "mgmt0",
-    "healthcheck": HealthcheckConfig(test=["NONE"]),
-    "aliases": ["gateway"],
-    "extra_hosts": ["a:10.0.0.1"],
-    "labels": {"containerlab": "demo"},
-    "cpu": 1.5,
-    "cpuset": "0-1",
-    "memory": "512mb",
-    "dns": DNSConfig(servers=["1.1.1.1"]),
-    "auto_remove": True,
-    "restart_policy": "always",
-}
+FIELDS: Mapping[str, object] = {**EVERY_FIELD, "long_name": "clab-demo-r2"}
 
 
-@pytest.mark.parametrize("field", EVERY_FIELD)
+@pytest.mark.parametrize("field", FIELDS)
 def test_a_field_that_is_set_changes_what_is_asked_for(field: str) -> None:
-    assert msgspec.json.encode(spec(**{field: EVERY_FIELD[field]})) != msgspec.json.encode(spec())
+    assert msgspec.json.encode(spec(**{field: FIELDS[field]})) != msgspec.json.encode(spec())
 
 
 def test_every_field_of_a_node_is_translated_checked_or_listed_as_not_translated() -> None:
     checked_alone = {"mgmt_net", "runtime"}
-    assert sorted([*EVERY_FIELD, *NOT_TRANSLATED, *checked_alone]) == sorted(NodeConfig.__struct_fields__)
+    assert sorted([*FIELDS, *NOT_TRANSLATED, *checked_alone]) == sorted(NodeConfig.__struct_fields__)
 
 
 def test_a_plain_node_asks_for_nothing_but_what_all_nodes_get() -> None:
