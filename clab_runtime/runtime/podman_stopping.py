@@ -1,11 +1,16 @@
 """Stopping a container on Podman, so that it stays down.
 
-A stop that meets a container between two tries of its restart policy does nothing, and the next try follows. So it is
-asked to stop again and again, until a stop has met it running, or it has not been started for a while.
+A stop that meets a container between two tries of its restart policy does nothing, and the next try follows; Podman
+says so only where it knew before. So the policy is taken off meanwhile where Podman can do that, and it is asked to
+stop again and again, until the container is down by its state.
 """
 
 import math
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from itertools import islice
+from typing import TypeGuard
 
 import anyio
 
@@ -15,20 +20,18 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import ConflictError, EngineInternalError, NotFoundError, WaitTimeoutError
 from clab_runtime.runtime.podman_version import is_since
+from clab_runtime.runtime.shielding import UNDO_TIME, shielded
 from clab_runtime.runtime.stopping import signal_number
 
-LOOP_TIME = 10.0
-"""Seconds in which one stop has to meet a container that starts again and again."""
-
-AT_REST = 3.0
-"""Seconds after which one that has not been started again is down: Podman tries again at once."""
+LOOP_TIME = 30.0
+"""Seconds in which one stop has to meet a container that starts again and again; one in some three does."""
 
 _PAUSE = 0.02
-_DOWN = "exited"
-_EXITED_BETWEEN_TRIES = APIVersion(5, 5)
-"""Older ones say `stopped` between two tries, and `exited` once it is over."""
-_ENDED_BY_SIGNAL = APIVersion(5, 0)
-"""Older ones start what has ended by a signal again, newer ones count it as stopped."""
+_CHANGE_TRIES = 9  # two seconds
+_BETWEEN_TRIES = {"stopped", "stopping"}
+"""States of what has ended and may start again; once that is decided against, it is `exited`. Only libpod tells them
+apart on Podman 5.5 and newer."""
+_CHANGES_POLICY = APIVersion(5, 1)
 
 
 async def stop(engine: EngineClient, container: str, seconds: float) -> None:
@@ -53,7 +56,7 @@ async def stop_with_signal(engine: EngineClient, container: str, signal: str, se
         if await _signalled(engine, inspect, number):
             with anyio.move_on_after(seconds):
                 ended = await _ended(engine, inspect)
-        if not (ended and is_since(await engine.info(), _ENDED_BY_SIGNAL)):
+        if not ended or _starts_again(inspect.host_config.restart_policy):
             await _stop_for_good(engine, inspect, 0)
 
 
@@ -88,27 +91,57 @@ async def _runs_on(engine: EngineClient, begun: schema.ContainerInspect) -> bool
 
 
 async def _stop_for_good(engine: EngineClient, inspect: schema.ContainerInspect, seconds: float) -> None:
-    """Stop a container until it is down; raise WaitTimeoutError where no stop meets it running."""
-    exited_is_down = not is_since(await engine.info(), _EXITED_BETWEEN_TRIES)
-    at_rest = LOOP_TIME if exited_is_down else AT_REST
-    begun = changed = anyio.current_time()
-    tries = inspect.restart_count
-    while not await engine.libpod.containers.stop(inspect.id, timeout=math.ceil(seconds)):
-        inspect = await engine.containers.inspect(inspect.id)
-        now = anyio.current_time()
-        if inspect.restart_count != tries:
-            tries, changed = inspect.restart_count, now
-        down = exited_is_down and inspect.state.status == _DOWN
-        if down or not _may_restart(inspect) or now - changed > at_rest:
-            return
-        if now - begun > LOOP_TIME:
+    """Stop a container, and see to it that its restart policy does not start it again."""
+    stop = partial(engine.libpod.containers.stop, inspect.id, timeout=math.ceil(seconds))
+    await stop()
+    policy = inspect.host_config.restart_policy
+    if _starts_again(policy) and not await _is_down(engine, inspect.id):
+        async with _policy_off(engine, inspect.id, policy):
+            await _stop_until_down(engine, inspect, stop)
+
+
+async def _stop_until_down(
+    engine: EngineClient, inspect: schema.ContainerInspect, stop: Callable[[], Awaitable[None]]
+) -> None:
+    """Stop a container again and again; raise WaitTimeoutError where no stop meets it running."""
+    end = anyio.current_time() + LOOP_TIME
+    await stop()
+    while not await _is_down(engine, inspect.id):
+        if anyio.current_time() > end:
             raise WaitTimeoutError(f"container {inspect.name!r} starts again and again: no stop has met it running")
         await anyio.sleep(_PAUSE)
+        await stop()
 
 
-def _may_restart(inspect: schema.ContainerInspect) -> bool:
-    """Tell whether Podman may start a container again that has ended."""
-    policy = inspect.host_config.restart_policy
-    if policy is None or policy.name in {"", "no"}:
-        return False
-    return inspect.state.running or policy.name != "on-failure" or inspect.state.exit_code != 0
+@asynccontextmanager
+async def _policy_off(engine: EngineClient, container: str, policy: schema.RestartPolicy) -> AsyncGenerator[None]:
+    """Take a container's restart policy off for a while, where Podman can do that."""
+    if not is_since(await engine.info(), _CHANGES_POLICY):
+        yield
+        return
+    try:
+        await _change_policy(engine, container, schema.RestartPolicy(name="no"))
+        yield
+    finally:
+        await shielded(lambda: _change_policy(engine, container, policy), UNDO_TIME)
+
+
+async def _change_policy(engine: EngineClient, container: str, policy: schema.RestartPolicy) -> None:
+    """Change a container's restart policy, which the OCI runtime hinders in the moment in which the container ends."""
+    for delay in islice(growing_delays(), _CHANGE_TRIES):
+        with suppress(EngineInternalError):
+            await engine.libpod.containers.update_restart_policy(container, policy)
+            return
+        await anyio.sleep(delay)
+    await engine.libpod.containers.update_restart_policy(container, policy)
+
+
+def _starts_again(policy: schema.RestartPolicy | None) -> TypeGuard[schema.RestartPolicy]:
+    return policy is not None and policy.name not in {"", "no"}
+
+
+async def _is_down(engine: EngineClient, container: str) -> bool:
+    """Tell whether a container's policy does not start it again; what somebody has started since counts as anew."""
+    found = await engine.libpod.containers.inspect(container)
+    restarted = found.state.running and found.restart_count > 0
+    return not restarted and found.state.status not in _BETWEEN_TRIES

@@ -55,26 +55,58 @@ async def test_an_exit_code_is_true_or_an_error(code: bytes, state: str, expecte
 
 async def test_a_container_that_no_stop_meets_is_not_stopped_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(podman_stopping, "LOOP_TIME", 0.2)
-    count = 0
 
     async def script(peer: Peer, request: Request) -> None:
-        nonlocal count
-        count += 1
-        await peer.send(
-            inspected("exited", count=count, policy="always") if "/json" in request.target else NOT_MODIFIED
-        )
+        await peer.send(inspected("stopped", policy="always") if "/json" in request.target else NOT_MODIFIED)
 
     async with fake_engine(script, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
         with pytest.raises(WaitTimeoutError, match="starts again and again"):
             await podman_stopping.stop(client, "r1", 1)
 
 
-async def test_a_container_that_has_not_been_started_for_a_while_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(podman_stopping, "AT_REST", 0.1)
+async def test_a_stop_that_podman_only_claims_is_asked_for_again() -> None:
+    states = [("running", 3), ("stopped", 3), ("running", 4), ("exited", 4)]
+    looks = [inspected(state, count=count, policy="always") for state, count in states]
+    asked: list[str] = []
 
     async def script(peer: Peer, request: Request) -> None:
-        await peer.send(inspected("exited", policy="always") if "/json" in request.target else NOT_MODIFIED)
+        await peer.body(request)
+        if request.method == "POST":
+            asked.append(request.target.rpartition("/")[2])
+        await peer.send(looks.pop(0) if "/libpod/containers/x/json" in request.target else _other(request))
 
+    async with fake_engine(script, ping=ping("4.3.1")) as fake, EngineClient(fake.endpoint) as client:
+        await podman_stopping.stop(client, "r1", 1)
+    assert (asked, looks) == (["stop?timeout=1"] * 4, [])
+
+
+async def test_meanwhile_a_restart_policy_is_off_and_it_is_back_in_the_end() -> None:
+    looks = [inspected("stopped", policy="always"), inspected("exited", policy="always")]
+    refusals = [answer(b'{"cause": "exit status 1"}', status="500 Internal Server Error")]
+    asked: list[str] = []
+
+    async def script(peer: Peer, request: Request) -> None:
+        await peer.body(request)
+        if request.method == "POST":
+            asked.append(request.target.rpartition("/")[2])
+        if "/update" in request.target and refusals:
+            await peer.send(refusals.pop())
+        else:
+            await peer.send(looks.pop(0) if "/libpod/containers/x/json" in request.target else _other(request))
+
+    async with fake_engine(script, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
+        await podman_stopping.stop(client, "r1", 1)
+    off, back = "update?restartPolicy=no", "update?restartPolicy=always"
+    assert asked == ["stop?timeout=1", off, off, "stop?timeout=1", back]
+
+
+def _other(request: Request) -> bytes:
+    stopped = answer(status="204 No Content")
+    return inspected(policy="always") if request.method == "GET" else stopped
+
+
+async def test_what_somebody_starts_right_after_a_stop_is_left_to_run() -> None:
+    script = answering(inspected(policy="always"), NOT_MODIFIED, inspected("running", policy="always"))
     async with fake_engine(script, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
         await podman_stopping.stop(client, "r1", 1)
 

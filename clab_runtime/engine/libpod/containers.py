@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from clab_runtime.engine import schema
 from clab_runtime.engine.containers import STOP_MARGIN
 from clab_runtime.engine.raw import body_of
-from clab_runtime.engine.replies import NOT_MODIFIED
 from clab_runtime.engine.target import named, segment
 
 if TYPE_CHECKING:
@@ -36,10 +35,14 @@ class Containers:
         query = {"all": True, "filters": filters or None}
         return await self._client.request("GET", "/libpod/containers/json", list[schema.LibpodContainer], query=query)
 
-    async def stop(self, container: str, *, timeout: int) -> bool:  # noqa: ASYNC109
-        """Stop a container, by force after `timeout` seconds, and tell whether it ran.
+    async def inspect(self, container: str) -> schema.LibpodContainerInspect:
+        """Return how a container does, in Podman's own words; GET /libpod/containers/{id}/json."""
+        return await self._client.request("GET", _path(container, "/json"), schema.LibpodContainerInspect)
 
-        POST /libpod/containers/{id}/stop.
+    async def stop(self, container: str, *, timeout: int) -> None:  # noqa: ASYNC109
+        """Stop a container, by force after `timeout` seconds; POST /libpod/containers/{id}/stop.
+
+        Podman's answer does not tell whether the stop met it running: one that ends meanwhile is answered like it.
         """
         response = await self._client.open(
             "POST",
@@ -49,7 +52,11 @@ class Containers:
             dedicated=True,
         )
         await body_of(response).aclose()
-        return response.status_code != NOT_MODIFIED
+
+    async def update_restart_policy(self, container: str, policy: schema.RestartPolicy) -> None:
+        """Change when Podman starts a container again, since 5.1; POST /libpod/containers/{id}/update."""
+        query = {"restartPolicy": policy.name, "restartRetries": policy.maximum_retry_count or None}
+        await self._client.call("POST", _path(container, "/update"), query=query, json=schema.LibpodUpdate())
 
     async def wait(self, container: str) -> int:
         """Wait, without a limit, for a container's end, and return its exit code; POST /libpod/containers/{id}/wait.

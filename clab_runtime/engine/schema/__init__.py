@@ -50,6 +50,7 @@ from clab_runtime.engine.schema.images import (
 )
 from clab_runtime.engine.schema.libpod_containers import (
     ContainerSpec,
+    LibpodUpdate,
     NamedVolume,
     Namespace,
     PerNetwork,
@@ -63,7 +64,7 @@ from clab_runtime.engine.schema.libpod_containers import (
     SpecResources,
 )
 from clab_runtime.engine.schema.libpod_images import LibpodImage
-from clab_runtime.engine.schema.libpod_lists import LibpodContainer
+from clab_runtime.engine.schema.libpod_lists import LibpodContainer, LibpodContainerInspect
 from clab_runtime.engine.schema.libpod_networks import (
     LibpodLeaseRange,
     LibpodNetwork,
@@ -118,6 +119,7 @@ __all__ = [
     "ImageSummary",
     "Info",
     "LibpodContainer",
+    "LibpodContainerInspect",
     "LibpodHost",
     "LibpodImage",
     "LibpodInfo",
@@ -129,6 +131,7 @@ __all__ = [
     "LibpodSecurity",
     "LibpodStore",
     "LibpodSubnet",
+    "LibpodUpdate",
     "LogConfig",
     "LogDriver",
     "Mount",

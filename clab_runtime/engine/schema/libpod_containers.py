@@ -93,6 +93,10 @@ class Rlimit(LibpodRequest):
     hard: int
 
 
+class LibpodUpdate(LibpodRequest):
+    """What is changed of a container's limits: nothing, where only its restart policy changes, by the query."""
+
+
 class ContainerSpec(LibpodRequest):
     """The body of POST /libpod/containers/create."""
 

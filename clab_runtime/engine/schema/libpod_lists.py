@@ -1,8 +1,9 @@
-"""Containers, as Podman's own API lists them."""
+"""Containers, as Podman's own API lists and shows them."""
 
 from msgspec import field
 
 from clab_runtime.engine.schema.base import Reply
+from clab_runtime.engine.schema.containers import ContainerState
 
 
 class LibpodContainer(Reply):
@@ -13,3 +14,11 @@ class LibpodContainer(Reply):
     status: str = ""
     pid: int = 0
     exit_code: int = field(name="ExitCode", default=0)
+
+
+class LibpodContainerInspect(Reply):
+    """GET /libpod/containers/{id}/json; its status tells `stopped`, which may start again, from `exited`."""
+
+    id: str
+    restart_count: int = 0
+    state: ContainerState = field(default_factory=ContainerState)
