@@ -15,6 +15,7 @@
     +-- CredentialsError            a registry's credentials can't be had: a broken file, a helper that fails
     +-- SubnetOverlapError          a network's subnet is taken by another network
     +-- UnsupportedOperationError   this engine, or this version of it, can't do that
+    +-- EventOverflowError          a consumer of events was slower than the engine, and wanted to be told so
     +-- ContainerExitedError        a container ended where it was to run
     +-- ContainerUnhealthyError     a container's health check failed where it was to succeed
     +-- SourceFileError             a file of this machine can't be read to its end as it was
@@ -146,6 +147,15 @@ class UnsupportedOperationError(ContainerRuntimeError):
         self.engine = engine
         self.version = version
         self.feature = feature
+
+
+class EventOverflowError(ContainerRuntimeError):
+    """The events that waited for a slow consumer had no room any more; says how many there was room for."""
+
+    def __init__(self, size: int) -> None:
+        """Name the size of the buffer."""
+        super().__init__(f"more than {size} events waited for the consumer; read faster, or give a larger buffer")
+        self.size = size
 
 
 class ContainerExitedError(ContainerRuntimeError):

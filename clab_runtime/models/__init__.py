@@ -5,9 +5,10 @@ read and write containerlab's own words: `NodeConfig.from_json(data)`, `node.to_
 """
 
 from clab_runtime.models import labels
+from clab_runtime.models.change import ChangeKind, ContainerChange
 from clab_runtime.models.config import RuntimeConfig, VerifyLinkParams
 from clab_runtime.models.container import ContainerMount, ContainerStatus, GenericContainer, GenericMgmtIPs
-from clab_runtime.models.event import ContainerEvent, EventAction, EventStreamOptions, EventType
+from clab_runtime.models.event import ContainerEvent, EventAction, EventGap, EventStreamOptions, EventType, Overflow
 from clab_runtime.models.exec import ExecCmd, ExecCollection, ExecResult
 from clab_runtime.models.filters import GenericFilter
 from clab_runtime.models.image import GraphDriver, GraphDriverData, ImageConfig, ImageInspect, RootFS
@@ -21,6 +22,8 @@ from clab_runtime.models.pull import PullProgress
 
 __all__ = [
     "Bind",
+    "ChangeKind",
+    "ContainerChange",
     "ContainerEvent",
     "ContainerMount",
     "ContainerStatus",
@@ -28,6 +31,7 @@ __all__ = [
     "Endpoint",
     "EndpointlessNode",
     "EventAction",
+    "EventGap",
     "EventStreamOptions",
     "EventType",
     "ExecCmd",
@@ -46,6 +50,7 @@ __all__ = [
     "MgmtNet",
     "Node",
     "NodeConfig",
+    "Overflow",
     "PortBinding",
     "PullPolicy",
     "PullProgress",

@@ -1,11 +1,13 @@
 """Events, log lines and their points in time."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clab_runtime import InvalidValueError
 from clab_runtime.models import ContainerEvent, EventAction, EventStreamOptions, EventType, LogLine, StreamName
 from clab_runtime.models.timestamps import from_nanoseconds, from_rfc3339
 
@@ -70,3 +72,14 @@ def test_both_notations_mean_the_same_moment(moment: datetime, nanoseconds: int)
     total = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000 + nanoseconds
     text = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}{nanoseconds:03}Z"
     assert from_nanoseconds(total) == from_rfc3339(text) == moment
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [({"buffer": 0}, "buffer"), ({"give_up_after": -1.0}, "give_up_after"), ({"overflow": "x"}, "overflow")],
+)
+def test_what_a_slow_consumer_or_an_engine_that_is_away_can_not_mean_is_refused(
+    options: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InvalidValueError, match=field):
+        EventStreamOptions(**options)
