@@ -15,11 +15,12 @@ from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.host.netlink import IPInterface
-from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.stream import Stream
+from clab_runtime.streams.event_memory import EventHistory
 
 Create = Callable[[EngineClient], Awaitable[str]]
 """What creates a container, and returns its id."""
@@ -169,12 +170,17 @@ class Dialect(Protocol):
         """Read a part of a container's log."""
         ...
 
-    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Prepare to read the engine's events from now on."""
+    @property
+    def event_history(self) -> EventHistory:
+        """What the engine remembers of its events."""
         ...
 
-    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
-        """Return what puts one stream's events into Docker's words; it makes None of one that says nothing new."""
+    async def listen(self, engine: EngineClient, since: str) -> RawStream:
+        """Prepare to read the engine's events since a moment on its clock, `seconds.nanoseconds`."""
+        ...
+
+    def event_reader(self) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Return what puts events, which come in order, into Docker's words; it makes None of one of no interest."""
         ...
 
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:

@@ -13,18 +13,16 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.errors import EngineProtocolError
-from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
-from clab_runtime.runtime import cooc, copying, docker_listing, removal, stdin, stopping
+from clab_runtime.models import Bind, ContainerEvent, LogLine, MgmtNet, NodeConfig
+from clab_runtime.runtime import cooc, copying, docker_events, docker_listing, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.engine_runtime import EngineRuntime
-from clab_runtime.runtime.event_filters import engine_time, event_filters
 from clab_runtime.runtime.faults import START_FAULTS
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.reading_logs import read_logs
-from clab_runtime.runtime.translate import event_from_wire
 from clab_runtime.stream import Stream
 
 
@@ -43,6 +41,7 @@ class DockerDialect:
     timeout = 30.0
     networks = DockerNetworks()
     start_faults = START_FAULTS
+    event_history = docker_events.HISTORY
 
     def check_engine(self, info: EngineInfo) -> None:
         """Take every engine whose API is spoken: that was found out before."""
@@ -121,14 +120,13 @@ class DockerDialect:
         """Read a log; GET /containers/{id}/logs."""
         return read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
-    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Listen from now on the engine's clock: dockerd answers before it listens; GET /events."""
-        return engine.system.events(filters=event_filters(options), since=await engine_time(engine))
+    async def listen(self, engine: EngineClient, since: str) -> RawStream:
+        """Listen since a moment, for dockerd answers before it listens; GET /events."""
+        return docker_events.listen(engine, since)
 
-    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
-        """Take dockerd's words, and its choice."""
-        del options
-        return event_from_wire
+    def event_reader(self) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Take dockerd's words."""
+        return docker_events.translate
 
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List, and look at those that have a process; GET /containers/json, GET /containers/{id}/json."""

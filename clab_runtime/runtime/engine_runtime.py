@@ -44,6 +44,7 @@ from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedCo
 from clab_runtime.runtime.copying import copy_file
 from clab_runtime.runtime.diagnosis import log_last_output
 from clab_runtime.runtime.dialect import Dialect
+from clab_runtime.runtime.events import EngineEvents, wanted_by
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
@@ -58,7 +59,7 @@ from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
 from clab_runtime.stream import Stream
-from clab_runtime.streams.events import EventSource
+from clab_runtime.streams.event_hub import EventHub
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
@@ -74,6 +75,7 @@ class EngineRuntime(ContainerRuntime):
         self._config = RuntimeConfig()
         self._mgmt = MgmtNet()
         self._client: EngineClient | None = None
+        self._hub: EventHub | None = None
         self._host = HostSide()
         self._mgmt_host = MgmtHost(dialect.networks, self._host)
         self._cooc_mounts: Sequence[Bind] = ()
@@ -119,6 +121,13 @@ class EngineRuntime(ContainerRuntime):
         return self._client
 
     @property
+    def _events(self) -> EventHub:
+        """All streams of events, which share a connection."""
+        if self._hub is None:
+            self._hub = EventHub(EngineEvents(self._engine, self._dialect))
+        return self._hub
+
+    @property
     def _timeout(self) -> float:
         """Seconds that a unary call may take."""
         return self._config.timeout or self._dialect.timeout
@@ -132,6 +141,7 @@ class EngineRuntime(ContainerRuntime):
         self._dialect.networks.check(self._mgmt, None)  # what is malformed is refused before anything is asked for
         await self.aclose()
         self._client = EngineClient(self._dialect.resolve(self._endpoint), timeout=self._timeout)
+        self._hub = None
         try:
             await self._get_in_touch(self._client)
         except BaseException:
@@ -156,6 +166,8 @@ class EngineRuntime(ContainerRuntime):
             self._mgmt = msgspec.structs.replace(self._mgmt, bridge=networks.bridge(network))
 
     async def aclose(self) -> None:
+        if self._hub is not None:
+            await self._hub.aclose()
         if self._client is not None:
             await self._client.aclose()
 
@@ -307,5 +319,4 @@ class EngineRuntime(ContainerRuntime):
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
         options = EventStreamOptions() if options is None else options
         check_instance("options", options, EventStreamOptions)
-        engine = self._engine
-        return Stream(EventSource(lambda: self._dialect.listen(engine, options), self._dialect.event_reader(options)))
+        return self._events.subscribe(wanted_by(options), options)

@@ -15,7 +15,7 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_podman
 from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo
 from clab_runtime.errors import UnsupportedOperationError
-from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import (
     cooc,
     podman_copying,
@@ -56,6 +56,7 @@ class PodmanDialect:
     timeout = 120.0
     networks = PodmanNetworks()
     start_faults = ()
+    event_history = podman_events.HISTORY
 
     def __init__(self) -> None:
         """Begin with what is usual."""
@@ -143,14 +144,13 @@ class PodmanDialect:
         """Read a log; GET /containers/{id}/json, GET /containers/{id}/logs."""
         return podman_logs.read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
-    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Listen from now on the engine's clock, unless there is nothing to hear; GET /events."""
-        del options
-        return await podman_events.listen(engine, self._info.host.event_logger)
+    async def listen(self, engine: EngineClient, since: str) -> RawStream:
+        """Listen since a moment, unless there is nothing to hear; GET /events."""
+        return await podman_events.listen(engine, since, self._info.host.event_logger)
 
-    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
-        """Choose by labels, and put Podman's words into Docker's."""
-        return podman_events.PodmanEvents(options)
+    def event_reader(self) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Put Podman's words into Docker's."""
+        return podman_events.PodmanEvents()
 
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List twice; GET /containers/json, GET /libpod/containers/json."""
