@@ -100,8 +100,6 @@ def _essence(container: GenericContainer) -> tuple[object, ...]:
 
 
 def _lasting(status: str) -> Sequence[str]:
-    """Return what of a text such as `Up 3 minutes (healthy)` does not age: what stands in brackets.
-
-    The rest is in the state, too, and so is `(Paused)`, which is left out where an engine's list was behind.
-    """
-    return [word for word in _BRACKETS.findall(status) if word != "Paused"]
+    """Return what of a text such as `Up 3 minutes (healthy)` does not age: what stands in brackets."""
+    words: list[str] = _BRACKETS.findall(status)
+    return words
