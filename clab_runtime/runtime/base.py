@@ -6,6 +6,7 @@ from datetime import datetime
 
 from clab_runtime.models import (
     Bind,
+    ContainerChange,
     ContainerEvent,
     ContainerStatus,
     EventStreamOptions,
@@ -301,6 +302,22 @@ class ContainerRuntime(ABC):
 
         It is listening once it has been entered. A lost connection raises EngineProtocolError. Raises
         UnsupportedOperationError when Podman keeps no events.
+        """
+
+    @abstractmethod
+    def watch(self, filters: Sequence[GenericFilter] = ()) -> Stream[ContainerChange]:
+        """Stream the containers that all filters let pass, and then how they change; GET /events, GET /containers/json.
+
+        First each container that is there is ADDED, then SYNCED says that these were all. From then on each is ADDED
+        when it comes into the set, CHANGED when something about it is different (but its age, which `status` tells),
+        and REMOVED when it goes, or the filters do not let it pass any more. Where events are missing there is a GAP,
+        then what has changed by a new list, and SYNCED. Whoever applies the changes in order, by the containers' ids,
+        has the set of `list_containers` whenever all is quiet: at once, or within a minute for what no event tells of,
+        such as a network's address. Between two looks a container may have changed several times, and that is told
+        once; so a slow consumer costs nothing. A list that fails is tried again as long as the events go on.
+
+        Raises what `stream_events` does, EngineError of the class that fits when a list is refused, and what a list
+        fails of for a minute while the engine is there.
         """
 
 

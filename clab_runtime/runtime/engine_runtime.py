@@ -4,7 +4,7 @@ Where Docker and Podman differ, a Dialect is asked.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from clab_runtime.errors import (
 from clab_runtime.host.side import HostSide
 from clab_runtime.models import (
     Bind,
+    ContainerChange,
     ContainerEvent,
     ContainerStatus,
     EventStreamOptions,
@@ -48,7 +49,7 @@ from clab_runtime.runtime.events import EngineEvents, wanted_by
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
-from clab_runtime.runtime.listing import list_all
+from clab_runtime.runtime.listing import Seen, Selection, checked_filters, list_all, look
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
@@ -58,6 +59,7 @@ from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
+from clab_runtime.runtime.watching import WatchSource
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
 
@@ -320,3 +322,12 @@ class EngineRuntime(ContainerRuntime):
         options = EventStreamOptions() if options is None else options
         check_instance("options", options, EventStreamOptions)
         return self._events.subscribe(wanted_by(options), options)
+
+    def watch(self, filters: Sequence[GenericFilter] = ()) -> Stream[ContainerChange]:
+        filters, engine = checked_filters(filters), self._engine
+
+        async def look_at(ids: Collection[str] | None) -> Sequence[Seen]:
+            found = await look(engine, self._dialect, Selection(filters, ids), self._mgmt.network)
+            return [Seen(seen.container.with_runtime(self), seen.stale) for seen in found]
+
+        return Stream(WatchSource(self.stream_events, look_at))
