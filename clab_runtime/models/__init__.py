@@ -19,6 +19,7 @@ from clab_runtime.models.network import MgmtNet
 from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.pull import PullProgress
+from clab_runtime.models.waiting import LogMatch, WaitCondition, WaitFor, WaitResult
 
 __all__ = [
     "Bind",
@@ -47,6 +48,7 @@ __all__ = [
     "ImageConfig",
     "ImageInspect",
     "LogLine",
+    "LogMatch",
     "MgmtNet",
     "Node",
     "NodeConfig",
@@ -59,5 +61,8 @@ __all__ = [
     "StreamName",
     "VerifyLinkParams",
     "Volume",
+    "WaitCondition",
+    "WaitFor",
+    "WaitResult",
     "labels",
 ]

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models import NodeConfig
+from clab_runtime.models import LogMatch, NodeConfig, WaitFor
 
 MOST_LINES: Final = 2**31 - 1
 """Lines of a log that any engine can count."""
@@ -52,6 +52,13 @@ def timestamp(field: str, moment: object) -> float | None:
     if seconds < 0:
         raise InvalidValueError(field, moment, "give a moment after 1970")
     return seconds
+
+
+def check_condition(condition: object) -> None:
+    """Refuse what nobody can wait for; people pass the pattern itself."""
+    if not isinstance(condition, WaitFor | LogMatch):
+        allowed = ", ".join(f"WaitFor.{each.name}" for each in WaitFor)
+        raise InvalidValueError("condition", condition, f"give LogMatch(pattern), or one of {allowed}")
 
 
 def check_seconds(field: str, seconds: object, *, least: float = 0) -> None:

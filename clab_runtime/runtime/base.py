@@ -1,5 +1,7 @@
 """ContainerRuntime: the interface of all runtimes, each method documented here; and the options of `init`."""
 
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -22,6 +24,8 @@ from clab_runtime.models import (
     PullPolicy,
     PullProgress,
     RuntimeConfig,
+    WaitCondition,
+    WaitResult,
 )
 from clab_runtime.stream import Stream
 
@@ -198,7 +202,7 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def is_healthy(self, container: str) -> bool:
-        """Tell whether a container's health check says healthy; GET /containers/{id}/json.
+        """Tell whether a container's health check says healthy; GET /containers/{id}/json, GET /events.
 
         Raises InvalidValueError when it has no health check.
         """
@@ -257,6 +261,49 @@ class ContainerRuntime(ABC):
         can't be read or is no regular file, SourceFileError when it changes meanwhile, NotFoundError when the
         container, or the directory in it, is missing, and UnsupportedOperationError where Docker would write below a
         tmpfs. Failed or cancelled in the middle it removes what has arrived, or logs a warning that it can't.
+        """
+
+    # ------------------------------------------------------------ waits
+
+    @abstractmethod
+    async def wait_all(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the error that it raises says what was waited for
+    ) -> Sequence[WaitResult]:
+        """Wait for so many seconds until all containers have come to a condition; GET /events, GET /containers/json.
+
+        A condition is one of WaitFor, or LogMatch("login:"): a line that a container has ever written. The results
+        are in the order of the containers. One that is created is waited for until it is started. EXITED is met by
+        an end after which a restart policy starts the container again; other waits go on over such an end.
+
+        The first container that can't come to it raises: ContainerExitedError, with the evidence, when it ended (or
+        was removed after its end was seen); NotFoundError when there is none, or it was removed (for EXITED: without
+        its end being seen); ContainerUnhealthyError when the engine calls it unhealthy, which ends waits for HEALTHY
+        and for a line; InvalidValueError when HEALTHY is waited for without a health check; EngineProtocolError where
+        nobody knows how it ended. WaitTimeoutError names the containers still waited for, as they were seen last.
+
+        All waits of a runtime share one stream of events, and one list of the containers to begin with and every 15
+        seconds; a few at a time are looked at one by one instead, GET /containers/{id}/json. Where Podman keeps no
+        events, or the connection is lost, lists at least every half second take their place, and an engine that is
+        away for a minute raises EngineConnectionError. Where nobody else runs Podman's health checks, the wait does,
+        GET /libpod/containers/{id}/healthcheck.
+        """
+
+    @abstractmethod
+    async def wait_any(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the error that it raises says what was waited for
+    ) -> WaitResult:
+        """Wait for so many seconds until the first of the containers has come to a condition; see `wait_all`.
+
+        Those that can't come to it are left out; when none is left, the error of the first is raised, with the others
+        as notes.
         """
 
     # ------------------------------------------------------------ streams
@@ -331,14 +378,15 @@ class StartedContainer(ABC):
 
     @abstractmethod
     async def wait_running(self) -> None:
-        """Wait, without a limit, until it runs; GET /containers/{id}/json.
+        """Wait, without a limit, until it runs; GET /containers/{id}/json, GET /events.
 
         Raises ContainerExitedError, with the evidence, when it ended instead, and NotFoundError when it was removed.
+        All waits of a handle are those of `ContainerRuntime.wait_all` for one container.
         """
 
     @abstractmethod
     async def wait_exited(self) -> int:
-        """Wait, without a limit, until it ends, and return its exit code; POST /containers/{id}/wait.
+        """Wait, without a limit, until it ends, and return its exit code; GET /containers/{id}/json, GET /events.
 
         One that is started again by its restart policy has ended, too. Raises NotFoundError when it was removed before
         the wait began; a removal meanwhile is an end.
@@ -346,10 +394,23 @@ class StartedContainer(ABC):
 
     @abstractmethod
     async def wait_healthy(self) -> None:
-        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json.
+        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json, GET /events.
 
         Raises ContainerUnhealthyError when the engine calls it unhealthy instead, ContainerExitedError when it ended,
         NotFoundError when it was removed, and InvalidValueError when it has no health check.
+        """
+
+    @abstractmethod
+    async def wait_removed(self) -> None:
+        """Wait, without a limit, until the engine has it no more; GET /containers/{id}/json, GET /events."""
+
+    @abstractmethod
+    async def wait_log(self, pattern: str | re.Pattern[str]) -> LogLine:
+        """Wait, without a limit, for a line that it has ever written, and return it; GET /containers/{id}/logs.
+
+        A string is searched for as it is, a compiled pattern by its `search`, in each line as text. Raises
+        ContainerExitedError when it ended without it, ContainerUnhealthyError when the engine calls it unhealthy,
+        NotFoundError when it was removed, and UnsupportedOperationError when its log can't be read.
         """
 
 

@@ -17,6 +17,7 @@ from clab_runtime.engine.version import EngineInfo
 from clab_runtime.host.netlink import IPInterface
 from clab_runtime.models import Bind, ContainerEvent, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
+from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.stream import Stream
@@ -152,8 +153,28 @@ class Dialect(Protocol):
         """Wait for a container's end and return its exit code; raise EngineProtocolError where nobody knows it."""
         ...
 
-    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look at a container whose health is awaited; where nobody runs its check, run it when it is due."""
+    @property
+    def tells_events(self) -> bool:
+        """Whether the engine keeps events."""
+        ...
+
+    @property
+    def leaves_checks_alone(self) -> bool:
+        """Whether health checks may be run by nobody, unless `keep_checked` does."""
+        ...
+
+    async def keep_checked(
+        self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
+    ) -> None:
+        """Run a container's check whenever it is due and nobody else runs it, and tell what is seen, without end."""
+        ...
+
+    async def glances(self, engine: EngineClient) -> Sequence[Glance]:
+        """List all containers in one request, with their health where it is known."""
+        ...
+
+    async def look(self, engine: EngineClient, container: str) -> Glance:
+        """Look at one container exactly."""
         ...
 
     async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:

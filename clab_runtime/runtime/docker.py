@@ -20,6 +20,7 @@ from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.faults import START_FAULTS
+from clab_runtime.runtime.glances import Glance, docker_glances, exact_glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.reading_logs import read_logs
@@ -42,6 +43,8 @@ class DockerDialect:
     networks = DockerNetworks()
     start_faults = START_FAULTS
     event_history = docker_events.HISTORY
+    tells_events = True
+    leaves_checks_alone = False
 
     def check_engine(self, info: EngineInfo) -> None:
         """Take every engine whose API is spoken: that was found out before."""
@@ -102,9 +105,18 @@ class DockerDialect:
             )
         return result.status_code
 
-    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look; dockerd runs the check itself; GET /containers/{id}/json."""
-        return await engine.containers.inspect(container)
+    async def keep_checked(
+        self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
+    ) -> None:
+        """Do nothing: dockerd runs the checks itself."""
+
+    async def glances(self, engine: EngineClient) -> Sequence[Glance]:
+        """List; GET /containers/json."""
+        return await docker_glances(engine)
+
+    async def look(self, engine: EngineClient, container: str) -> Glance:
+        """Inspect; GET /containers/{id}/json."""
+        return exact_glance(await engine.containers.inspect(container))
 
     async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
         """Attach, and write; POST /containers/{id}/attach."""

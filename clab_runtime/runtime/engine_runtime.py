@@ -3,9 +3,10 @@
 Where Docker and Podman differ, a Dialect is asked.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from types import MappingProxyType
 
@@ -38,6 +39,8 @@ from clab_runtime.models import (
     PullPolicy,
     PullProgress,
     RuntimeConfig,
+    WaitCondition,
+    WaitResult,
 )
 from clab_runtime.models.given import check_instance
 from clab_runtime.runtime import arguments, mgmt, settings
@@ -59,12 +62,15 @@ from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
+from clab_runtime.runtime.waiting import Pause, Waits
 from clab_runtime.runtime.watching import WatchSource
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
+
+_NOT_INITIALISED = "this runtime has not been initialised; use open_runtime(), or await init()"
 
 
 class EngineRuntime(ContainerRuntime):
@@ -78,6 +84,7 @@ class EngineRuntime(ContainerRuntime):
         self._mgmt = MgmtNet()
         self._client: EngineClient | None = None
         self._hub: EventHub | None = None
+        self._waits: Waits | None = None
         self._host = HostSide()
         self._mgmt_host = MgmtHost(dialect.networks, self._host)
         self._cooc_mounts: Sequence[Bind] = ()
@@ -119,7 +126,7 @@ class EngineRuntime(ContainerRuntime):
     def _engine(self) -> EngineClient:
         """The engine client, once there is one."""
         if self._client is None:
-            raise ContainerRuntimeError("this runtime has not been initialised; use open_runtime(), or await init()")
+            raise ContainerRuntimeError(_NOT_INITIALISED)
         return self._client
 
     @property
@@ -144,6 +151,7 @@ class EngineRuntime(ContainerRuntime):
         await self.aclose()
         self._client = EngineClient(self._dialect.resolve(self._endpoint), timeout=self._timeout)
         self._hub = None
+        self._waits = Waits(self._client, self._dialect, self.stream_events, self._whole_log)
         try:
             await self._get_in_touch(self._client)
         except BaseException:
@@ -168,6 +176,8 @@ class EngineRuntime(ContainerRuntime):
             self._mgmt = msgspec.structs.replace(self._mgmt, bridge=networks.bridge(network))
 
     async def aclose(self) -> None:
+        if self._waits is not None:
+            self._waits.close()
         if self._hub is not None:
             await self._hub.aclose()
         if self._client is not None:
@@ -229,7 +239,7 @@ class EngineRuntime(ContainerRuntime):
         await ride_out(self._dialect.start_faults, self._faults, lambda: engine.containers.start(container))
         await self._mgmt_host.open_after_start(engine, self._mgmt, node.config, container)
         await link_namespace(engine, self._host, container, long_name)
-        return EngineStartedContainer(engine, container, self._dialect)
+        return EngineStartedContainer(container, self._waiting)
 
     async def stop_container(self, container: str, signal: str | None = None) -> None:
         if signal is None:
@@ -296,6 +306,40 @@ class EngineRuntime(ContainerRuntime):
             self._timeout,
             check_destination=self._dialect.check_destination,
         )
+
+    # ------------------------------------------------------------ waits
+
+    async def wait_all(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the interface's own
+    ) -> Sequence[WaitResult]:
+        return await self._waiting.for_all(containers, condition, timeout)
+
+    async def wait_any(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the interface's own
+    ) -> WaitResult:
+        return await self._waiting.for_any(containers, condition, timeout)
+
+    def bell(self, container: str) -> AbstractAsyncContextManager[Pause]:
+        """Give what waits until something happens to a container, for those who look themselves."""
+        return self._waiting.bell(container)
+
+    @property
+    def _waiting(self) -> Waits:
+        """The waits, once there is an engine."""
+        if self._waits is None:
+            raise ContainerRuntimeError(_NOT_INITIALISED)
+        return self._waits
+
+    def _whole_log(self, container: str, follow: bool) -> Stream[LogLine]:  # noqa: FBT001 - a ReadLog
+        return self.stream_logs(container, follow=follow)
 
     # ------------------------------------------------------------ streams
 

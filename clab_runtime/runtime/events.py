@@ -40,11 +40,8 @@ class EngineEvents:
         return self._dialect.event_history
 
     async def now(self) -> int:
-        """Tell the time on the engine's clock, which over a unix socket is ours; GET /info."""
-        if self._engine.endpoint.scheme == "unix":
-            return time.time_ns()
-        moment = datetime.fromisoformat((await self._engine.system.info()).system_time)
-        return int(moment.timestamp()) * _SECOND + moment.microsecond * _MICROSECOND
+        """Tell the time on the engine's clock; GET /info."""
+        return await engine_time(self._engine)
 
     async def listen(self, since: int) -> RawStream:
         """Prepare to read its events since a moment; GET /events."""
@@ -53,6 +50,27 @@ class EngineEvents:
     def translator(self) -> Callable[[schema.Event], ContainerEvent | None]:
         """Make what puts its events into Docker's words."""
         return self._dialect.event_reader()
+
+
+async def engine_time(engine: EngineClient) -> int:
+    """Tell the time on the engine's clock, in nanoseconds since 1970; over a unix socket it is ours; GET /info."""
+    if _is_ours(engine):
+        return time.time_ns()
+    moment = datetime.fromisoformat((await engine.system.info()).system_time)
+    return int(moment.timestamp()) * _SECOND + moment.microsecond * _MICROSECOND
+
+
+async def clock_lead(engine: EngineClient) -> int:
+    """Tell by how many nanoseconds, at most, the engine's clock is ahead of ours; GET /info."""
+    if _is_ours(engine):
+        return 0
+    before = time.time_ns()
+    return await engine_time(engine) - before
+
+
+def _is_ours(engine: EngineClient) -> bool:
+    """Tell whether the engine's clock is this machine's."""
+    return engine.endpoint.scheme == "unix"
 
 
 def wanted_by(options: EventStreamOptions) -> Callable[[ContainerEvent], bool]:

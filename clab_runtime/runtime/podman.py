@@ -30,6 +30,7 @@ from clab_runtime.runtime import (
 )
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
+from clab_runtime.runtime.glances import Glance, podman_glances, podman_look
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.podman_checks import HealthChecks
@@ -57,6 +58,7 @@ class PodmanDialect:
     networks = PodmanNetworks()
     start_faults = ()
     event_history = podman_events.HISTORY
+    leaves_checks_alone = True
 
     def __init__(self) -> None:
         """Begin with what is usual."""
@@ -126,9 +128,24 @@ class PodmanDialect:
         """Wait; POST /libpod/containers/{id}/wait."""
         return await podman_waiting.wait(engine, container)
 
-    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look, and run a check that nobody else runs; GET /libpod/containers/{id}/healthcheck."""
-        return await self._checks.look(engine, container)
+    @property
+    def tells_events(self) -> bool:
+        """Whether they are logged anywhere."""
+        return podman_events.are_logged(self._info.host.event_logger)
+
+    async def keep_checked(
+        self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
+    ) -> None:
+        """Run a check that nobody else runs; GET /libpod/containers/{id}/healthcheck."""
+        await self._checks.keep_up(engine, container, tell)
+
+    async def glances(self, engine: EngineClient) -> Sequence[Glance]:
+        """List; GET /libpod/containers/json."""
+        return await podman_glances(engine)
+
+    async def look(self, engine: EngineClient, container: str) -> Glance:
+        """Inspect; GET /containers/{id}/json."""
+        return await podman_look(engine, container)
 
     async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
         """Attach, and write; POST /containers/{id}/attach."""
