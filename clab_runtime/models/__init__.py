@@ -19,6 +19,7 @@ from clab_runtime.models.network import MgmtNet
 from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.pull import PullProgress
+from clab_runtime.models.stats import ContainerStats, InterfaceStats
 
 __all__ = [
     "Bind",
@@ -26,6 +27,7 @@ __all__ = [
     "ContainerChange",
     "ContainerEvent",
     "ContainerMount",
+    "ContainerStats",
     "ContainerStatus",
     "DNSConfig",
     "Endpoint",
@@ -46,6 +48,7 @@ __all__ = [
     "HealthcheckConfig",
     "ImageConfig",
     "ImageInspect",
+    "InterfaceStats",
     "LogLine",
     "MgmtNet",
     "Node",
