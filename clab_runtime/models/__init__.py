@@ -19,6 +19,7 @@ from clab_runtime.models.network import MgmtNet
 from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.pull import PullProgress
+from clab_runtime.models.stats import ContainerStats, InterfaceStats
 from clab_runtime.models.waiting import LogMatch, WaitCondition, WaitFor, WaitResult
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ContainerChange",
     "ContainerEvent",
     "ContainerMount",
+    "ContainerStats",
     "ContainerStatus",
     "DNSConfig",
     "Endpoint",
@@ -47,6 +49,7 @@ __all__ = [
     "HealthcheckConfig",
     "ImageConfig",
     "ImageInspect",
+    "InterfaceStats",
     "LogLine",
     "LogMatch",
     "MgmtNet",

@@ -9,6 +9,9 @@ from clab_runtime.models import LogMatch, NodeConfig, WaitFor
 MOST_LINES: Final = 2**31 - 1
 """Lines of a log that any engine can count."""
 
+LEAST_INTERVAL: Final = 0.1
+"""Seconds between two measurements of a container."""
+
 
 def check_option(option: object) -> None:
     """Refuse what `init` can't apply; people pass the setting itself."""

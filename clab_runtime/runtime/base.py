@@ -10,6 +10,7 @@ from clab_runtime.models import (
     Bind,
     ContainerChange,
     ContainerEvent,
+    ContainerStats,
     ContainerStatus,
     EventStreamOptions,
     ExecCmd,
@@ -365,6 +366,30 @@ class ContainerRuntime(ABC):
 
         Raises what `stream_events` does, EngineError of the class that fits when a list is refused, and what a list
         fails of for a minute while the engine is there.
+        """
+
+    @abstractmethod
+    async def get_stats(self, container: str) -> ContainerStats:
+        """Measure once what a running container uses; GET /containers/{id}/stats, GET /libpod/containers/stats.
+
+        Its `cpu_percent` is None, since that takes two measurements: `stream_stats` has it. It takes up to two seconds
+        on Dockers that wait for their next round. Raises ContainerExitedError, with the evidence, when the container
+        does not run, NotFoundError when there is none, and UnsupportedOperationError on a rootless Podman without
+        cgroups of version 2.
+        """
+
+    @abstractmethod
+    def stream_stats(self, containers: str | Sequence[str], *, interval: float = 1.0) -> Stream[ContainerStats]:
+        """Stream what running containers use, one item for each every `interval` seconds; GET /containers/{id}/stats.
+
+        The items of all containers come in one stream, each with its container's name. Docker measures once a second at
+        most, Podman is asked for all at once (GET /libpod/containers/stats), and `interval` is 0.1 or more. Who is slow
+        to ask gets the latest item of each container, not every one.
+
+        The last item of a container that ends, or is removed, has `ended` set; the others go on, and the stream is
+        complete when all have ended. A lost connection costs measurements only. Raises, when it is entered,
+        ContainerExitedError, with the evidence, when one does not run, and NotFoundError when there is none; later
+        EngineConnectionError when no measurement has come for 60 s, and UnsupportedOperationError as `get_stats` does.
         """
 
 

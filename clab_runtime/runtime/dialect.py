@@ -15,11 +15,12 @@ from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.host.netlink import IPInterface
-from clab_runtime.models import Bind, ContainerEvent, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
 from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_memory import EventHistory
 
@@ -206,6 +207,14 @@ class Dialect(Protocol):
 
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List the containers that are wanted, in every state; one that vanishes meanwhile is left out."""
+        ...
+
+    async def measure(self, engine: EngineClient, container: str) -> ContainerStats | None:
+        """Measure a container, by its id; None: it does not run."""
+        ...
+
+    async def follow_stats(self, engine: EngineClient, board: StatsBoard) -> None:
+        """Measure the containers of a board again and again, until all have ended."""
         ...
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:

@@ -13,8 +13,8 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.errors import EngineProtocolError
-from clab_runtime.models import Bind, ContainerEvent, LogLine, MgmtNet, NodeConfig
-from clab_runtime.runtime import cooc, copying, docker_events, docker_listing, removal, stdin, stopping
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
+from clab_runtime.runtime import cooc, copying, docker_events, docker_listing, docker_stats, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.docker_spec import container_request
@@ -24,6 +24,7 @@ from clab_runtime.runtime.glances import Glance, docker_glances, exact_glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.reading_logs import read_logs
+from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 
 
@@ -143,6 +144,14 @@ class DockerDialect:
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List, and look at those that have a process; GET /containers/json, GET /containers/{id}/json."""
         return await docker_listing.list_containers(engine, selection)
+
+    async def measure(self, engine: EngineClient, container: str) -> ContainerStats | None:
+        """Measure; GET /containers/{id}/stats."""
+        return await docker_stats.measure(engine, container)
+
+    async def follow_stats(self, engine: EngineClient, board: StatsBoard) -> None:
+        """Have dockerd measure once a second; GET /containers/{id}/stats."""
+        await docker_stats.follow(engine, board)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
         """Mount dockerd's containers directory and /run/netns; GET /info."""

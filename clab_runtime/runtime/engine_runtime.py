@@ -25,6 +25,7 @@ from clab_runtime.models import (
     Bind,
     ContainerChange,
     ContainerEvent,
+    ContainerStats,
     ContainerStatus,
     EventStreamOptions,
     ExecCmd,
@@ -54,6 +55,7 @@ from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
 from clab_runtime.runtime.listing import Seen, Selection, checked_filters, list_all, look
 from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.measuring import StatsSource, checked_names, measure_once
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
@@ -375,3 +377,11 @@ class EngineRuntime(ContainerRuntime):
             return [Seen(seen.container.with_runtime(self), seen.stale) for seen in found]
 
         return Stream(WatchSource(self.stream_events, look_at))
+
+    async def get_stats(self, container: str) -> ContainerStats:
+        return await measure_once(self._engine, self._dialect.measure, container)
+
+    def stream_stats(self, containers: str | Sequence[str], *, interval: float = 1.0) -> Stream[ContainerStats]:
+        arguments.check_seconds("interval", interval, least=arguments.LEAST_INTERVAL)
+        names = checked_names(containers)
+        return Stream(StatsSource(self._engine, self._dialect.follow_stats, names, interval))

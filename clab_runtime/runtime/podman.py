@@ -15,7 +15,7 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_podman
 from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo
 from clab_runtime.errors import UnsupportedOperationError
-from clab_runtime.models import Bind, ContainerEvent, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import (
     cooc,
     podman_copying,
@@ -24,6 +24,7 @@ from clab_runtime.runtime import (
     podman_logs,
     podman_pull,
     podman_removal,
+    podman_stats,
     podman_stdin,
     podman_stopping,
     podman_waiting,
@@ -39,6 +40,7 @@ from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
 from clab_runtime.runtime.podman_rights import Rights, rights_of
 from clab_runtime.runtime.podman_spec import container_spec
+from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 
 
@@ -172,6 +174,16 @@ class PodmanDialect:
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List twice; GET /containers/json, GET /libpod/containers/json."""
         return await podman_listing.list_containers(engine, selection)
+
+    async def measure(self, engine: EngineClient, container: str) -> ContainerStats | None:
+        """Measure; GET /libpod/containers/stats."""
+        self._rights.check_stats(await engine.info())
+        return await podman_stats.measure(engine, container)
+
+    async def follow_stats(self, engine: EngineClient, board: StatsBoard) -> None:
+        """Measure all by one request, as often as is wanted; GET /libpod/containers/stats."""
+        self._rights.check_stats(await engine.info())
+        await podman_stats.follow(engine, board)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:  # noqa: ARG002 - it has been asked by learn
         """Mount podman's containers directory and that of the namespaces."""
