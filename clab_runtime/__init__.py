@@ -74,7 +74,9 @@ from clab_runtime.models import (
     PullProgress,
     RootFS,
     RuntimeConfig,
+    SessionOutput,
     StreamName,
+    TerminalSize,
     VerifyLinkParams,
     Volume,
     WaitCondition,
@@ -91,6 +93,7 @@ from clab_runtime.runtime.base import (
     with_mgmt_net,
 )
 from clab_runtime.runtime.registry import CONTAINER_RUNTIMES, Initializer, new_runtime, open_runtime, register
+from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.waits import wait_for_container_running
 from clab_runtime.stream import Stream
 
@@ -152,11 +155,14 @@ __all__ = [
     "RootFS",
     "RuntimeConfig",
     "RuntimeOption",
+    "Session",
+    "SessionOutput",
     "SourceFileError",
     "StartedContainer",
     "Stream",
     "StreamName",
     "SubnetOverlapError",
+    "TerminalSize",
     "UnauthorizedError",
     "UnsupportedOperationError",
     "VerifyLinkParams",

@@ -145,6 +145,10 @@ class Containers:
         }
         return await self._client.upgrade(_path(container, "attach"), query=query)
 
+    async def resize(self, container: str, *, width: int, height: int) -> None:
+        """Set the size of a container's TTY, in characters; POST /containers/{id}/resize."""
+        await self._client.call("POST", _path(container, "resize"), query={"w": width, "h": height})
+
     async def stat(self, container: str, path: str) -> schema.PathStat:
         """Tell what stands at a path in a container, which need not run; HEAD /containers/{id}/archive."""
         target = _path(container, "archive")

@@ -19,6 +19,7 @@ from clab_runtime.models.network import MgmtNet
 from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.pull import PullProgress
+from clab_runtime.models.session import SessionOutput, TerminalSize
 from clab_runtime.models.stats import ContainerStats, InterfaceStats
 from clab_runtime.models.waiting import LogMatch, WaitCondition, WaitFor, WaitResult
 
@@ -61,7 +62,9 @@ __all__ = [
     "PullProgress",
     "RootFS",
     "RuntimeConfig",
+    "SessionOutput",
     "StreamName",
+    "TerminalSize",
     "VerifyLinkParams",
     "Volume",
     "WaitCondition",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models import LogMatch, NodeConfig, WaitFor
+from clab_runtime.models import LogMatch, NodeConfig, TerminalSize, WaitFor
 
 MOST_LINES: Final = 2**31 - 1
 """Lines of a log that any engine can count."""
@@ -68,3 +68,11 @@ def check_seconds(field: str, seconds: object, *, least: float = 0) -> None:
     """Refuse what is no time to wait; not-a-number is none."""
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= least:
         raise InvalidValueError(field, seconds, f"give seconds, {least:g} or more")
+
+
+def check_size(size: object, *, tty: bool) -> None:
+    """Refuse what is no size, and one where there is no terminal."""
+    if size is not None and not isinstance(size, TerminalSize):
+        raise InvalidValueError("size", size, "give a TerminalSize(width, height)")
+    if size is not None and not tty:
+        raise InvalidValueError("size", size, "only a terminal has a size: give tty=True")

@@ -25,9 +25,11 @@ from clab_runtime.models import (
     PullPolicy,
     PullProgress,
     RuntimeConfig,
+    TerminalSize,
     WaitCondition,
     WaitResult,
 )
+from clab_runtime.runtime.session import Session
 from clab_runtime.stream import Stream
 
 
@@ -242,6 +244,38 @@ class ContainerRuntime(ABC):
     @abstractmethod
     async def exec_not_wait(self, container: str, command: ExecCmd) -> None:
         """Start a command as root and leave it alone; POST /containers/{id}/exec, POST /exec/{id}/start."""
+
+    @abstractmethod
+    def open_exec(  # noqa: PLR0913 - the endpoint's own parameters
+        self,
+        container: str,
+        command: ExecCmd,
+        *,
+        tty: bool = False,
+        stdin: bool = True,
+        size: TerminalSize | None = None,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str = "",
+    ) -> Session:
+        """Run a command, as root or as `user`, in a session: with its input, its output and its end.
+
+        POST /containers/{id}/exec, POST /exec/{id}/start, once the session is entered. `tty` gives the command a
+        terminal, of this `size`; `env` and `workdir` are added to, or replace, what the container has. A session that
+        is left, or cancelled, kills the command where it can, and logs a warning where not. Raises ConflictError, on
+        entering, when the container does not run.
+        """
+
+    @abstractmethod
+    def attach(self, container: str, *, stdin: bool = True, size: TerminalSize | None = None) -> Session:
+        """Attach to a running container's own input and output in a session; POST /containers/{id}/attach.
+
+        What the container wrote before is in its log. With `stdin` the session can send, if the container was made with
+        an input, as nodes are. `size` is what its terminal is set to; without one it is left as it is. Leaving the
+        session leaves the container alone; but Podman ends the input of a container without a terminal, which no node
+        is, when a session with `stdin` is left. Raises ContainerExitedError, on entering, when the container does not
+        run, and ConflictError when it is paused. GET /containers/{id}/json.
+        """
 
     @abstractmethod
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:

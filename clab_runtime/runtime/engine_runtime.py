@@ -40,16 +40,20 @@ from clab_runtime.models import (
     PullPolicy,
     PullProgress,
     RuntimeConfig,
+    TerminalSize,
     WaitCondition,
     WaitResult,
 )
 from clab_runtime.models.given import check_instance
 from clab_runtime.runtime import arguments, mgmt, settings
+from clab_runtime.runtime.attach_session import AttachCounterpart
 from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
 from clab_runtime.runtime.copying import copy_file
 from clab_runtime.runtime.diagnosis import log_last_output
 from clab_runtime.runtime.dialect import Dialect
+from clab_runtime.runtime.engine_session import EngineSession
 from clab_runtime.runtime.events import EngineEvents, wanted_by
+from clab_runtime.runtime.exec_session import ExecCounterpart, exec_request
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
@@ -60,6 +64,7 @@ from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.pulling import Pulls
+from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
@@ -295,6 +300,31 @@ class EngineRuntime(ContainerRuntime):
 
     async def exec_not_wait(self, container: str, command: ExecCmd) -> None:
         await execute_detached(self._engine, container, command)
+
+    def open_exec(  # noqa: PLR0913 - the interface's own
+        self,
+        container: str,
+        command: ExecCmd,
+        *,
+        tty: bool = False,
+        stdin: bool = True,
+        size: TerminalSize | None = None,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str = "",
+    ) -> Session:
+        named(container, "container")
+        request = exec_request(command, tty=tty, stdin=stdin, user=user, env=env or {}, workdir=workdir)
+        arguments.check_size(size, tty=tty)
+        engine = self._engine
+        return EngineSession(engine, ExecCounterpart(engine, container, command, request, size), size)
+
+    def attach(self, container: str, *, stdin: bool = True, size: TerminalSize | None = None) -> Session:
+        named(container, "container")
+        arguments.check_flag("stdin", stdin)
+        arguments.check_size(size, tty=True)
+        engine = self._engine
+        return EngineSession(engine, AttachCounterpart(engine, self._dialect, container, stdin=stdin), size)
 
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
         await self._dialect.write_to_stdin(self._engine, container, data, self._timeout)
