@@ -155,8 +155,8 @@ class Listener:
 
 
 Phase = tuple[int, int, bool, int]
-"""Events that are heard, events while nobody listens, whether the engine is restarted amid these, and how many are heard
-of the replay until the next cut."""
+"""Events that are heard, events while nobody listens, whether the engine is restarted amid these, and how many of the
+replay are heard until the next cut."""
 
 _PHASES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 12), st.booleans(), st.integers(0, 6)), max_size=8)
 
