@@ -22,6 +22,10 @@ class EventBuffer:
         self._before = begun
         self._is_over = False
 
+    def __len__(self) -> int:
+        """Tell how many events wait."""
+        return self._events
+
     @property
     def has_something(self) -> bool:
         """Whether `take` would not come in vain."""

@@ -31,10 +31,12 @@ async def test_it_runs_beside_its_starter_until_it_is_stopped(no_leaks: NoLeaks)
             seen.append("ended")
 
     async with no_leaks():
+        started: list[Background] = []
         with anyio.CancelScope() as scope:
-            task = Background(call, "test")
+            started.append(Background(call, "test"))
             await begun.wait()
         scope.cancel()
+        (task,) = started
         assert task.is_running
         await task.stop()
         assert is_over(task)

@@ -67,7 +67,7 @@ class Play:
 
     acts: list[Callable[[Peer], Awaitable[None]]]
     played: int = 0
-    began: list[float] = field(default_factory=list)
+    began: list[float] = field(default_factory=list[float])
 
     async def reached(self, number: int) -> None:
         """Wait until so many connections have been asked for events."""

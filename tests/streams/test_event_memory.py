@@ -118,8 +118,8 @@ class Engine:
 
     size: int
     clock: int = BEGUN
-    events: list[schema.Event] = field(default_factory=list)
-    all: list[int] = field(default_factory=list)
+    events: list[schema.Event] = field(default_factory=list[schema.Event])
+    all: list[int] = field(default_factory=list[int])
 
     def happen(self) -> schema.Event:
         self.clock += 7
@@ -137,8 +137,8 @@ class Listener:
 
     engine: Engine
     memory: EventMemory
-    told: list[int] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    told: list[int] = field(default_factory=list[int])
+    spans: list[Span] = field(default_factory=list[Span])
 
     def hear(self, *events: schema.Event) -> None:
         for event in events:
