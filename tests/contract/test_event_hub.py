@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+import socket
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from clab_runtime import (
     Overflow,
     Stream,
 )
+from clab_runtime.engine.unix import UnixStream, connect_unix
 from tests.conftest import NoLeaks
 from tests.contract.differences import Differs
 from tests.contract.lab import Lab, open_lab, runtime_for, within
@@ -86,7 +88,7 @@ class Wire:
                 self._connections.remove(connection)
 
     async def _pass_on(self, outside: ByteStream) -> None:
-        async with await anyio.connect_unix(str(self._engine.socket)) as inside, anyio.create_task_group() as both:
+        async with await connect_unix(str(self._engine.socket)) as inside, anyio.create_task_group() as both:
             both.start_soon(self._forward, outside, inside)
             both.start_soon(self._forward, inside, outside)
 
@@ -99,11 +101,21 @@ class Wire:
 
 @asynccontextmanager
 async def wire(engine: Engine) -> AsyncGenerator[Wire]:
-    with tempfile.TemporaryDirectory(prefix="wire-") as folder:
-        made = Wire(engine, str(Path(folder, "engine.sock")))
-        listener = await anyio.create_unix_listener(Path(folder, "engine.sock"))
-        async with listener, anyio.create_task_group() as tasks:
-            tasks.start_soon(listener.serve, made.serve)
+    """Have such a way; anyio's own streams of asyncio trip when they are cancelled just as something comes."""
+    with tempfile.TemporaryDirectory(prefix="wire-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = str(Path(folder, "engine.sock"))
+        made = Wire(engine, path)
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        listener.bind(path)
+        listener.listen()
+        async with anyio.create_task_group() as tasks:
+
+            async def accept() -> None:
+                while True:
+                    await anyio.wait_readable(listener)
+                    tasks.start_soon(made.serve, UnixStream(listener.accept()[0]))
+
+            tasks.start_soon(accept)
             yield made
             tasks.cancel_scope.cancel()
 
