@@ -31,6 +31,7 @@ from clab_runtime import (
     EndpointlessNode,
     EngineError,
     EngineStreamError,
+    EventGap,
     EventStreamOptions,
     ExecCmd,
     GenericContainer,
@@ -210,7 +211,10 @@ class Lab:
         async with self.runtime.stream_events(EventStreamOptions({RUN_LABEL: self.plan.run})) as events:
             task_status.started()  # from here on none is missed
             async for event in events:
-                self.display.event(event.attributes[labels.NODE_NAME], event.action)
+                if isinstance(event, EventGap):
+                    self.display.say(f"events are missing: {event.reason}")
+                else:
+                    self.display.event(event.attributes[labels.NODE_NAME], event.action)
 
     async def show_table(self) -> None:
         """Show the nodes as the engine has them."""

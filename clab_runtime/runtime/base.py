@@ -382,8 +382,14 @@ class ContainerRuntime(ABC):
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
         """Stream what happens to containers from now on, in Docker's words; GET /events.
 
-        It is listening once it has been entered. A lost connection raises EngineProtocolError. Raises
-        UnsupportedOperationError when Podman keeps no events.
+        It is listening once it has been entered. All streams of a runtime share one connection, which is read at once,
+        be their users slow or fast; what waits for each is in a buffer of its own, and `options.overflow` says what is
+        done when that is full. When the connection is lost, another one is made, and what happened meanwhile is told,
+        each event once; where the engine does not know all of that any more, an EventGap stands in its place.
+
+        Raises EngineConnectionError, or what else keeps it from listening, when it is entered; EngineConnectionError
+        when the engine has been away for `options.give_up_after` seconds, or the runtime is closed; EventOverflowError
+        if that was asked for; UnsupportedOperationError when Podman keeps no events.
         """
 
     @abstractmethod

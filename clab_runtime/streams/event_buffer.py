@@ -22,6 +22,10 @@ class EventBuffer:
         self._before = begun
         self._is_over = False
 
+    def __len__(self) -> int:
+        """Tell how many events wait."""
+        return self._events
+
     @property
     def has_something(self) -> bool:
         """Whether `take` would not come in vain."""
@@ -69,9 +73,10 @@ class EventBuffer:
         before = self._pop_gap()
         gap = _without(self._items.popleft(), before.since if before else self._before)
         self._events -= 1
-        after = self._pop_gap()
-        for other in filter(None, (before, after)):
-            gap = _joined(other, gap)
+        if before is not None:
+            gap = _joined(before, gap)
+        if (after := self._pop_gap()) is not None:
+            gap = _joined(gap, after)
         self._items.appendleft(gap)
 
     def _pop_gap(self) -> EventGap | None:

@@ -61,6 +61,11 @@ class EventConsumer:
         """Whether there is somebody who may be told something."""
         return self._failure is None and not self._closed
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is, and has been let in."""
+        return self.is_served and self.connection is not None
+
     # ------------------------------------------------------------ the user's side
 
     async def open(self) -> None:

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Collection
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -133,21 +133,27 @@ class EventReader:
         try:
             while any(consumer.is_served for consumer in self._consumers):
                 try:
-                    await self._connect_and_read()
-                except Exception as exc:  # noqa: BLE001 - whatever it is, the next connection may do better
+                    raw = await self._connect()
+                except Exception as exc:  # noqa: BLE001 - whatever it is, the next try may do better
+                    if not any(consumer.is_listening for consumer in self._consumers):
+                        return  # who wanted to listen knows by now why that can't be
                     await self._pause_after(exc)
+                else:
+                    await self._read_and_close(raw)
         finally:
             self._end_try(EngineConnectionError(self._origin.name, "this client has been closed", "open another one"))
 
-    async def _connect_and_read(self) -> None:
+    async def _read_and_close(self, raw: RawStream) -> None:
         """Have one connection, until it is lost."""
-        raw = await self._connect()
         try:
             await self._read(raw)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the next connection may do better
+            failure = exc
         finally:
             self._connected_at = math.inf
             with anyio.CancelScope(shield=True):
                 await raw.aclose()
+        await self._pause_after(failure)
 
     async def _connect(self) -> RawStream:
         """Get a connection, and let in who waits for it."""
@@ -190,7 +196,7 @@ class EventReader:
 
     # ------------------------------------------------------------ one connection
 
-    async def _read(self, raw: RawStream) -> None:
+    async def _read(self, raw: RawStream) -> NoReturn:
         """Pass on what comes, until that ends."""
         decoder = JSONDecoder(schema.Event)
         patience = QUIET
@@ -248,14 +254,14 @@ class EventReader:
 
     def _tell(self, outage: _Outage, failure: Exception) -> None:
         """Log an outage once, if it is one for anybody."""
-        if not outage.was_told and any(consumer.connection is not None for consumer in self._consumers):
+        if not outage.was_told and any(consumer.is_listening for consumer in self._consumers):
             outage.was_told = True
             logger.warning("no events can be read from %s for now: %s", self._origin.name, failure)
 
     def _give_up(self, seconds: float, cause: Exception) -> None:
         """Raise in the streams that have waited long enough."""
         for consumer in tuple(self._consumers):
-            if consumer.connection is not None and seconds >= consumer.give_up_after:
+            if consumer.is_listening and seconds >= consumer.give_up_after:
                 failure = EngineConnectionError(
                     self._origin.name,
                     f"its events could not be read for {seconds:.1f} s: {cause}",
@@ -267,7 +273,7 @@ class EventReader:
     def _patience(self) -> float:
         """Tell how many seconds a try may take."""
         away = 0.0 if self._outage is None else self._outage.seconds
-        limits = (consumer.give_up_after - away for consumer in self._consumers if consumer.connection is not None)
+        limits = (consumer.give_up_after - away for consumer in self._consumers if consumer.is_listening)
         return max(min(self._origin.timeout, *limits, math.inf), SHORTEST_TRY)
 
     def _recover(self) -> None:

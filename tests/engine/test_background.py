@@ -13,9 +13,14 @@ from tests.conftest import BACKENDS, NoLeaks
 pytestmark = pytest.mark.anyio
 
 
+def is_over(task: Background) -> bool:
+    return not task.is_running
+
+
 @pytest.mark.uvloop
 async def test_it_runs_beside_its_starter_until_it_is_stopped(no_leaks: NoLeaks) -> None:
     seen: list[str] = []
+    begun = anyio.Event()
 
     async def call() -> None:
         try:
@@ -26,13 +31,15 @@ async def test_it_runs_beside_its_starter_until_it_is_stopped(no_leaks: NoLeaks)
             seen.append("ended")
 
     async with no_leaks():
-        with anyio.CancelScope():
-            begun = anyio.Event()
-            task = Background(call, "test")
-        await begun.wait()
+        started: list[Background] = []
+        with anyio.CancelScope() as scope:
+            started.append(Background(call, "test"))
+            await begun.wait()
+        scope.cancel()
+        (task,) = started
         assert task.is_running
         await task.stop()
-        assert not task.is_running
+        assert is_over(task)
         await task.stop()
     assert seen == ["begun", "ended"]
 
@@ -79,7 +86,7 @@ async def test_one_that_does_not_end_is_waited_for_so_long_only(monkeypatch: pyt
     assert task.is_running
     end.set()
     await task.stop()
-    assert not task.is_running
+    assert is_over(task)
 
 
 async def test_an_error_is_logged_and_ends_it(caplog: pytest.LogCaptureFixture) -> None:

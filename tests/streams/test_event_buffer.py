@@ -98,7 +98,8 @@ _STEPS = st.lists(st.sampled_from(["event", "event", "gap", "take"]), max_size=6
 def test_every_event_comes_in_order_or_is_in_a_gap_and_no_gap_has_one_that_comes(
     steps: Sequence[str], size: int, overflow: Overflow
 ) -> None:
-    made, put, lost, taken, second = buffer(overflow, size=size), set[int](), list[EventGap](), [], 0
+    made, second = buffer(overflow, size=size), 0
+    put, lost, taken = set[int](), list[EventGap](), list[ContainerEvent]()
     for step in steps:
         second += 2
         if step == "event":
@@ -109,8 +110,7 @@ def test_every_event_comes_in_order_or_is_in_a_gap_and_no_gap_has_one_that_comes
             made.put(lost[-1])
         elif made.has_something:
             taken.append(made.take())
-        waiting = len([item for item in list(made._items) if not isinstance(item, EventGap)])
-        assert waiting <= size
+        assert len(made) <= size
     taken += drained(made)
     events = [item.time_nano for item in taken if not isinstance(item, EventGap)]
     gaps = [item for item in taken if isinstance(item, EventGap)]

@@ -118,8 +118,8 @@ class Engine:
 
     size: int
     clock: int = BEGUN
-    events: list[schema.Event] = field(default_factory=list)
-    all: list[int] = field(default_factory=list)
+    events: list[schema.Event] = field(default_factory=list[schema.Event])
+    all: list[int] = field(default_factory=list[int])
 
     def happen(self) -> schema.Event:
         self.clock += 7
@@ -137,8 +137,8 @@ class Listener:
 
     engine: Engine
     memory: EventMemory
-    told: list[int] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+    told: list[int] = field(default_factory=list[int])
+    spans: list[Span] = field(default_factory=list[Span])
 
     def hear(self, *events: schema.Event) -> None:
         for event in events:
@@ -155,8 +155,8 @@ class Listener:
 
 
 Phase = tuple[int, int, bool, int]
-"""Events that are heard, events while nobody listens, whether the engine is restarted amid these, and how many are heard
-of the replay until the next cut."""
+"""Events that are heard, events while nobody listens, whether the engine is restarted amid these, and how many of the
+replay are heard until the next cut."""
 
 _PHASES = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 12), st.booleans(), st.integers(0, 6)), max_size=8)
 

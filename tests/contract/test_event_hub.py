@@ -1,0 +1,260 @@
+"""Events of real engines over connections that are lost, over restarts, and for many who listen."""
+
+import contextlib
+import secrets
+import socket
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.abc import ByteStream
+
+from clab_runtime import (
+    ContainerEvent,
+    EngineConnectionError,
+    EngineProtocolError,
+    EventAction,
+    EventGap,
+    EventStreamOptions,
+    Overflow,
+    Stream,
+)
+from clab_runtime.engine.unix import UnixStream, connect_unix
+from tests.conftest import NoLeaks
+from tests.contract.differences import Differs
+from tests.contract.lab import Lab, open_lab, runtime_for, within
+from tests.engines import Engine, kill, start
+from tests.noting import noting
+
+pytestmark = pytest.mark.anyio
+
+LIFE = (EventAction.CREATE, EventAction.DESTROY)
+"""What is told of a container that is never started, on all engines."""
+
+
+def of_lab(lab: Lab, **more: object) -> EventStreamOptions:
+    return EventStreamOptions(labels={"containerlab": lab.name}, **more)  # type: ignore[arg-type]
+
+
+async def live(lab: Lab, *names: str) -> None:
+    """Have containers come and go, by a connection that is never cut."""
+    for name in names:
+        node = lab.node(name)
+        await lab.runtime.create_container(node)
+        await lab.runtime.delete_container(node.long_name)
+
+
+def lives(lab: Lab, *names: str) -> list[tuple[str, str]]:
+    return [(lab.node(name).long_name, action) for name in names for action in LIFE]
+
+
+async def take(stream: Stream[ContainerEvent], count: int) -> list[ContainerEvent]:
+    return [await within(stream.__anext__) for _ in range(count)]
+
+
+def told(events: list[ContainerEvent]) -> list[tuple[str, str]]:
+    return [("", "gap") if isinstance(event, EventGap) else (event.actor_name, event.action) for event in events]
+
+
+class Wire:
+    """A way to an engine that can be cut."""
+
+    def __init__(self, engine: Engine, path: str) -> None:
+        self.address = f"unix://{path}"
+        self._engine = engine
+        self._is_whole = True
+        self._connections: set[anyio.CancelScope] = set()
+
+    def cut(self) -> None:
+        """Cut all connections, and let no other one through."""
+        self._is_whole = False
+        for connection in self._connections:
+            connection.cancel()
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._is_whole = True
+
+    async def serve(self, outside: ByteStream) -> None:
+        """Be one connection."""
+        async with outside:
+            if self._is_whole:
+                with anyio.CancelScope() as connection:
+                    self._connections.add(connection)
+                    await self._pass_on(outside)
+                self._connections.remove(connection)
+
+    async def _pass_on(self, outside: ByteStream) -> None:
+        async with await connect_unix(str(self._engine.socket)) as inside, anyio.create_task_group() as both:
+            both.start_soon(self._forward, outside, inside)
+            both.start_soon(self._forward, inside, outside)
+
+    async def _forward(self, source: ByteStream, target: ByteStream) -> None:
+        with contextlib.suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            async for data in source:
+                await target.send(data)
+            await target.send_eof()
+
+
+@asynccontextmanager
+async def wire(engine: Engine) -> AsyncGenerator[Wire]:
+    """Have such a way; anyio's own streams of asyncio trip when they are cancelled just as something comes."""
+    with tempfile.TemporaryDirectory(prefix="wire-") as folder, socket.socket(socket.AF_UNIX) as listener:
+        path = str(Path(folder, "engine.sock"))
+        made = Wire(engine, path)
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        listener.bind(path)
+        listener.listen()
+        async with anyio.create_task_group() as tasks:
+
+            async def accept() -> None:
+                while True:
+                    await anyio.wait_readable(listener)
+                    tasks.start_soon(made.serve, UnixStream(listener.accept()[0]))
+
+            tasks.start_soon(accept)
+            yield made
+            tasks.cancel_scope.cancel()
+
+
+# ---------------------------------------------------------------- many who listen
+
+
+@pytest.mark.proves("stream_events")
+async def test_all_who_listen_share_a_connection_and_each_has_what_it_wants(engine: Engine, no_leaks: NoLeaks) -> None:
+    requests: list[str] = []
+    async with no_leaks(), open_lab(engine) as lab:
+        others = [lab.runtime.stream_events(of_lab(lab)) for _ in range(20)]
+        with noting(requests.append):
+            async with lab.runtime.stream_events() as whole, contextlib.AsyncExitStack() as stack:
+                for stream in others:
+                    await stack.enter_async_context(stream)
+                assert ": 0 busy" in repr(lab.runtime)
+                assert "1 dedicated" in repr(lab.runtime)
+                await live(lab, "r1", "r2")
+                for stream in others:
+                    assert told(await take(stream, 4)) == lives(lab, "r1", "r2")
+                assert told(await take(whole, 4)) == lives(lab, "r1", "r2")
+        assert "0 dedicated" in repr(lab.runtime)
+        assert len([request for request in requests if "/events?" in request]) == 1
+
+
+@pytest.mark.proves("stream_events")
+async def test_a_reader_that_is_slow_has_a_gap_and_another_one_all(lab: Lab) -> None:
+    names = [f"r{number}" for number in range(4)]
+    expected = lives(lab, *names)
+    async with (
+        lab.runtime.stream_events(of_lab(lab, buffer=3)) as slow,
+        lab.runtime.stream_events(of_lab(lab, buffer=3, overflow=Overflow.DROP_NEWEST)) as late,
+        lab.runtime.stream_events(of_lab(lab)) as quick,
+    ):
+        await live(lab, *names)
+        whole = await take(quick, len(expected))
+        assert told(whole) == expected
+        gap, *rest = await take(slow, 4)
+        assert told(rest) == expected[-3:]
+        assert isinstance(gap, EventGap)
+        assert (gap.timestamp, gap.time_nano) == (whole[-4].timestamp, whole[-4].time_nano)
+        *begun, gap = await take(late, 4)
+        assert told(begun) == expected[:3]
+        assert isinstance(gap, EventGap)
+        assert (gap.since, gap.timestamp) == (whole[2].timestamp, whole[-1].timestamp)
+
+
+async def test_one_who_comes_later_has_what_happens_from_then_on(lab: Lab) -> None:
+    async with lab.runtime.stream_events(of_lab(lab)) as first:
+        for number in range(5):
+            await live(lab, f"a{number}")
+            async with lab.runtime.stream_events(of_lab(lab)) as later:
+                await live(lab, f"b{number}")
+                assert told(await take(later, 2)) == lives(lab, f"b{number}")
+            assert told(await take(first, 4)) == lives(lab, f"a{number}", f"b{number}")
+
+
+# ---------------------------------------------------------------- connections that are lost
+
+
+@pytest.mark.proves("stream_events")
+async def test_what_happens_while_the_connection_is_cut_is_told_once_it_is_there_again(
+    engine: Engine, no_leaks: NoLeaks
+) -> None:
+    async with no_leaks(), open_lab(engine) as lab, wire(engine) as way:
+        runtime = runtime_for(engine, way.address)
+        await runtime.init()
+        try:
+            async with runtime.stream_events(of_lab(lab)) as one, runtime.stream_events(of_lab(lab)) as other:
+                names = ["r0"]
+                await live(lab, "r0")
+                for number in range(5):
+                    names += (f"a{number}", f"b{number}")
+                    way.cut()
+                    await live(lab, names[-2])
+                    way.mend()
+                    await live(lab, names[-1])
+                for stream in (one, other):
+                    assert told(await take(stream, 2 * len(names))) == lives(lab, *names)
+        finally:
+            await runtime.aclose()
+
+
+@pytest.mark.proves("stream_events")
+async def test_an_engine_that_stays_away_is_an_error_after_the_time_that_was_chosen(engine: Engine) -> None:
+    async with open_lab(engine) as lab, wire(engine) as way:
+        runtime = runtime_for(engine, way.address)
+        await runtime.init()
+        try:
+            async with runtime.stream_events(of_lab(lab)) as patient:
+                async with runtime.stream_events(of_lab(lab, give_up_after=0.2)) as impatient:
+                    way.cut()
+                    with pytest.raises(EngineConnectionError, match="events could not be read"):
+                        await within(impatient.__anext__)
+                    with pytest.raises((EngineConnectionError, EngineProtocolError)):
+                        await anext(runtime.stream_events())
+                way.mend()
+                name = secrets.token_hex(3)
+                async with runtime.stream_events(of_lab(lab)) as later:
+                    await live(lab, name)
+                    assert told(await take(later, 2)) == lives(lab, name)
+                seen = [event for event in told(await take(patient, 2)) if event != ("", "gap")]
+                assert seen == lives(lab, name)[: len(seen)]
+        finally:
+            await runtime.aclose()
+
+
+@pytest.mark.proves("stream_events")
+async def test_a_stream_goes_on_when_the_engine_is_restarted_and_tells_what_it_can_not_know(
+    engine: Engine, differs: Differs, no_leaks: NoLeaks
+) -> None:
+    async with no_leaks(), open_lab(engine) as lab, lab.runtime.stream_events(of_lab(lab)) as events:
+        await live(lab, "r1")
+        kill(engine)
+        start(engine)
+        expected = lives(lab, "r1")
+        if differs("events over a restart"):
+            expected += [("", "gap")]
+        assert told(await take(events, len(expected))) == expected
+        async with lab.runtime.stream_events(of_lab(lab)):
+            await live(lab, "r2")
+        assert told(await take(events, 2)) == lives(lab, "r2")
+
+
+async def test_a_runtime_that_is_closed_ends_its_streams_by_an_error(engine: Engine, no_leaks: NoLeaks) -> None:
+    async with no_leaks(), open_lab(engine) as lab:
+        runtime = runtime_for(engine)
+        await runtime.init()
+        async with runtime.stream_events() as stream:
+            await runtime.aclose()
+            with pytest.raises(EngineConnectionError, match="this client has been closed"):
+                await within(stream.__anext__)
+        with pytest.raises(EngineConnectionError, match="this client has been closed"):
+            await anext(runtime.stream_events())
+        await runtime.init()
+        try:
+            async with runtime.stream_events(of_lab(lab)) as stream:
+                await live(lab, "r1")
+                assert told(await take(stream, 2)) == lives(lab, "r1")
+        finally:
+            await runtime.aclose()
