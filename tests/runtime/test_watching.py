@@ -52,7 +52,7 @@ class Engine:
         self.before_list: Callable[[], object] = lambda: None
         self.entered = 0
         self.closed = 0
-        self._events: list[ContainerEvent | Exception] = []
+        self.events: list[ContainerEvent | Exception] = []
         self._heard = anyio.Event()
 
     # what happens
@@ -70,7 +70,7 @@ class Engine:
         self.send(ContainerEvent(timestamp=NOW, action=EventAction.of(action), actor_full_id=name))
 
     def send(self, *items: ContainerEvent | Exception) -> None:
-        self._events += items
+        self.events += items
         self._heard.set()
 
     # what is asked for
@@ -92,13 +92,13 @@ class Engine:
         return Stream(WatchSource(lambda: Stream(Events(self)), self.look))
 
     async def hear(self) -> Sequence[ContainerEvent]:
-        while not self._events:
+        while not self.events:
             self._heard = anyio.Event()
             await self._heard.wait()
-        if isinstance(first := self._events[0], Exception):
+        if isinstance(first := self.events[0], Exception):
             raise first
-        heard = [item for item in self._events if isinstance(item, ContainerEvent)]
-        self._events = [item for item in self._events if isinstance(item, Exception)]
+        heard = [item for item in self.events if isinstance(item, ContainerEvent)]
+        self.events = [item for item in self.events if isinstance(item, Exception)]
         return heard
 
 
@@ -391,13 +391,13 @@ async def test_whatever_happens_the_view_is_the_truth_in_the_end(seed: int, no_l
 
     def happen() -> None:
         name, lost = dice.choice(names), dice.random() < 0.1
-        before = len(engine._events)
+        before = len(engine.events)
         if name in engine.containers and dice.random() < 0.4:
             engine.remove(name)
         else:
             engine.put(name, state=dice.choice(["created", "running", "exited"]))
         if lost:
-            del engine._events[before:]
+            del engine.events[before:]
             engine.send(GAP)
         if dice.random() < 0.1:
             engine.failures.append(dice.choice([AWAY, CUT, BROKEN]))
