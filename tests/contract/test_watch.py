@@ -196,14 +196,15 @@ async def test_after_any_churn_the_view_is_what_a_list_has(engine: Engine, no_le
         async def step() -> None:
             """Have a container, or do something to the one there is; another hand may have been there first."""
             nonlocal done
-            name = (node := dice.choice(nodes)).long_name
+            node, other = dice.sample(nodes, 2)
+            name = node.long_name
             doings: list[Callable[[], Awaitable[object]]] = [
                 lambda: lab.client.containers.start(name),
                 lambda: lab.client.containers.kill(name),
                 lambda: lab.runtime.pause_container(name),
                 lambda: lab.runtime.unpause_container(name),
                 lambda: lab.runtime.delete_container(name),
-                lambda: rename(lab, node.short_name, dice.choice(nodes).short_name),
+                lambda: rename(lab, node.short_name, other.short_name),
             ]
             make: list[Callable[[], Awaitable[object]]] = [
                 lambda: lab.start(node),
