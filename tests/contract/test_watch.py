@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 CHURN = 30
 """Containers that come and go by chance."""
-STEPS = {"docker": 45, "podman": 30}
+STEPS = {"docker": 35, "podman": 25}
 """How much happens to them, by the kind of engine: Podman starts a program for every step."""
 HANDS = 5
 """Tasks that have them do so."""
@@ -220,7 +220,7 @@ async def test_after_any_churn_the_view_is_what_a_list_has(engine: Engine, no_le
                 await step()
 
         views = [View(lab.runtime, [mine(lab)]), View(lab.runtime, [GenericFilter("name", match=nodes[0].long_name)])]
-        await run_all(partial(lab.runtime.create_container, node) for node in nodes[: CHURN // 2])
+        await run_all(partial(lab.runtime.create_container, node) for node in nodes[: CHURN // 3])
         async with views[0].changes, views[1].changes:
             async with anyio.create_task_group() as watchers:
                 for view in views:
