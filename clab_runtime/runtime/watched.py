@@ -57,10 +57,9 @@ class Watched:
 
     def is_news(self, event: ContainerEvent) -> bool:
         """Tell whether an event may have changed which containers there are, or what is known of one."""
-        container_id = container_of(event)
-        if not container_id or event.action in _CHANGES_NOTHING or event.action.startswith(_EXEC):
+        if not may_matter(event):
             return False
-        known = self._known.get(container_id)
+        known = self._known.get(container_of(event))
         if known is None:
             return event.action != EventAction.DESTROY
         # Podman tells of each run of a check, whatever it has found.
@@ -80,6 +79,11 @@ class Watched:
                 yield ContainerChange(kind=ChangeKind.ADDED, container=container)
             elif known != container and _essence(known) != _essence(container):
                 yield ContainerChange(kind=ChangeKind.CHANGED, container=container)
+
+
+def may_matter(event: ContainerEvent) -> bool:
+    """Tell whether an event is of a kind that shows in a GenericContainer, whichever it is about."""
+    return bool(container_of(event)) and event.action not in _CHANGES_NOTHING and not event.action.startswith(_EXEC)
 
 
 def container_of(event: ContainerEvent) -> str:

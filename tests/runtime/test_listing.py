@@ -1,6 +1,7 @@
 """Listing containers, on an engine that plays scripts."""
 
 import json
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -9,7 +10,7 @@ import pytest
 from clab_runtime import EngineInternalError, GenericFilter
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime.docker import DockerDialect
-from clab_runtime.runtime.listing import list_all
+from clab_runtime.runtime.listing import Selection, list_all, look
 from clab_runtime.runtime.podman import PodmanDialect
 from tests.engine.fake_engine import Peer, Request, answer, answering, fake_engine
 
@@ -91,6 +92,28 @@ async def test_looking_is_bounded_and_cancelled_as_one() -> None:
             await list_all(client, LISTER, [], "lab")
         assert len(fake.requests) <= 21
         assert ": 0 busy" in repr(client)
+
+
+async def test_containers_are_asked_for_by_their_ids_and_taken_by_them_alone() -> None:
+    ids = {f"{0:064}", f"{7:064}"}
+    async with fake_engine(answering(summaries("exited", "exited"))) as fake, EngineClient(fake.endpoint) as client:
+        found = await look(client, LISTER, Selection([GenericFilter("label", "a", "exists")], ids), "lab")
+    assert [(seen.container.id, seen.stale) for seen in found] == [(f"{0:064}", False)]
+    query = parse_qs(urlsplit(fake.requests[0].target).query)
+    assert json.loads(query["filters"][0]) == {"label": ["a"], "id": sorted(ids)}
+
+
+async def test_what_a_list_was_behind_with_is_said_to_be_stale() -> None:
+    inspect = answer(b'{"Id":"x","State":{"Status":"paused","Pid":7}}')
+    async with fake_engine(answering(summaries("running"), inspect)) as fake, EngineClient(fake.endpoint) as client:
+        (seen,) = await look(client, LISTER, Selection([]), "lab")
+    assert (seen.container.state, seen.container.pid, seen.stale) == ("paused", 7, True)
+
+
+async def test_filters_may_come_from_anything_that_can_be_iterated_over() -> None:
+    filters = cast("list[GenericFilter]", iter([GenericFilter("label", "a", "=", "1")]))
+    async with fake_engine(answering(summaries("exited", "exited"))) as fake, EngineClient(fake.endpoint) as client:
+        assert len(await list_all(client, LISTER, filters, "lab")) == 1
 
 
 # ---------------------------------------------------------------- Podman's two lists

@@ -1,7 +1,8 @@
 """What a look at containers changes, and which events are worth one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -124,11 +125,14 @@ CONTAINERS = st.builds(
     pid=st.integers(0, 2),
 )
 WORLDS = st.dictionaries(st.sampled_from(IDS), CONTAINERS, max_size=len(IDS))
-HISTORIES = st.lists(st.tuples(WORLDS, st.none() | st.sets(st.sampled_from(IDS))), max_size=12)
+Look: TypeAlias = tuple[dict[str, GenericContainer], set[str] | None]
+HISTORIES: st.SearchStrategy[list[Look]] = st.lists(
+    st.tuples(WORLDS, st.none() | st.sets(st.sampled_from(IDS))), max_size=12
+)
 
 
 @given(HISTORIES)
-def test_who_applies_the_changes_has_what_was_seen(history: list[tuple[dict[str, GenericContainer], set[str]]]) -> None:
+def test_who_applies_the_changes_has_what_was_seen(history: Sequence[Look]) -> None:
     """Each step is how things are by now, and which containers are looked at."""
     watched, view, truth = Watched(), dict[str, GenericContainer](), dict[str, GenericContainer]()
     for world, ids in history:
