@@ -44,7 +44,6 @@ class DockerDialect:
     timeout = 30.0
     networks = DockerNetworks()
     start_faults = START_FAULTS
-    tells_events = True
     leaves_checks_alone = False
 
     def check_engine(self, info: EngineInfo) -> None:

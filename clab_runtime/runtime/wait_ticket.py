@@ -56,7 +56,7 @@ class Ticket:
         self.up = anyio.Event()
         """Set while it is known to run."""
         self.is_told = False
-        """Whether somebody else finds out, without any look."""
+        """Whether the engine itself tells the end, without any look."""
         self.helping: anyio.CancelScope | None = None
         """Where somebody works towards a verdict, in vain once there is one."""
         self._since = since
@@ -74,6 +74,11 @@ class Ticket:
     def is_open(self) -> bool:
         """Whether neither the condition is met nor there is an error."""
         return self.verdict is not Verdict.MET and self.error is None
+
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether looks may bring about a verdict."""
+        return self.verdict is None and not self.is_told
 
     # ------------------------------------------------------------ verdicts
 
@@ -232,7 +237,7 @@ class Seat:
 
     def looked_for(self) -> list[Ticket]:
         """Return those that are to be looked at."""
-        return [ticket for ticket in self.tickets if ticket.verdict is None and not ticket.is_told]
+        return [ticket for ticket in self.tickets if ticket.is_looked_for]
 
     def _told(self, ticket: Ticket) -> None:
         self.judged.append(ticket)
