@@ -63,7 +63,8 @@ class Ticket:
         self._tell = tell
         self._status: ContainerStatus | None = None
         self._health = ""
-        self._exact = False
+        self._is_sure = False
+        """Whether it was looked at exactly since events tell of it."""
 
     def __str__(self) -> str:
         if self._status is None:
@@ -123,14 +124,21 @@ class Ticket:
     def see(self, glance: Glance) -> None:
         """Take what a look has shown."""
         self.id, self._status, self._health = glance.id, glance.status, glance.health
-        self.doubtful, self._exact = False, glance.exact
+        self.doubtful, self._is_sure = False, self._is_sure or glance.exact
         if self.verdict is None:
             if glance.status in _UP:
                 self._is_up()
             self._weigh(glance)
 
+    def forget(self) -> None:
+        """Be sure of nothing any more: events may have been missed."""
+        self._is_sure = False
+
     def _weigh(self, glance: Glance) -> None:
-        """Hold what was seen against what is waited for; a list is not believed that it is over."""
+        """Hold what was seen against what is waited for.
+
+        Docker's list shows one that has just ended as if it ran, and lists tell no exit codes.
+        """
         if self.condition is WaitFor.EXITED:
             self._weigh_end(glance)
         elif self.condition is WaitFor.HEALTHY and not glance.health and not glance.exact:
@@ -140,15 +148,21 @@ class Ticket:
         elif glance.status in _ENDED and self.condition is not WaitFor.REMOVED:
             self._ended(glance)
         elif self.condition is WaitFor.RUNNING:
-            if glance.status is ContainerStatus.RUNNING:
-                self.met()
+            self._weigh_start(glance)
         elif glance.status in _UP:
             self._weigh_health(glance.health)
+
+    def _weigh_start(self, glance: Glance) -> None:
+        if glance.status is ContainerStatus.RUNNING:
+            if glance.exact:
+                self.met()
+            else:
+                self.doubtful = True
 
     def _weigh_end(self, glance: Glance) -> None:
         """Take the exit code of one that has ended; what was made ready anew since it ran does not tell it."""
         if not glance.exact:
-            self.doubtful = glance.status in _ENDED or glance.status is ContainerStatus.CREATED
+            self.doubtful = not self._is_sure or glance.status in _ENDED
         elif glance.has_run and glance.status in _ENDED:
             self.met(exit_code=glance.exit_code)
         elif glance.has_run and glance.status is ContainerStatus.CREATED:
@@ -161,7 +175,7 @@ class Ticket:
             return
         if glance.has_run:
             self.exit_code = glance.exit_code
-        self._rule_out(Verdict.ENDED)
+        self._rule_out(Verdict.ENDED if glance.has_run else Verdict.GONE)
 
     def _weigh_health(self, health: str) -> None:
         if health == HEALTHY and self.condition is WaitFor.HEALTHY:
@@ -188,7 +202,7 @@ class Ticket:
             return
         if event.time_nano >= self._since + lead:
             self._take(event)
-        elif not self._exact and event.action in (*_STARTS, *_ENDS, EventAction.HEALTHY, EventAction.UNHEALTHY):
+        elif not self._is_sure and event.action in (*_STARTS, *_ENDS, EventAction.HEALTHY, EventAction.UNHEALTHY):
             self.doubtful = True
 
     def _take(self, event: ContainerEvent) -> None:

@@ -354,7 +354,9 @@ class WaitingRoom:
 
     def _everything_is_due(self) -> None:
         """Have all looked at, since events may have been missed."""
-        self._due.update(self._unjudged())
+        for ticket in self._unjudged():
+            ticket.forget()
+            self._due[ticket] = None
         for bell in self._bells:
             bell.ring()
 

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from clab_runtime import (
-    Bind,
     ContainerExitedError,
     ContainerUnhealthyError,
     EndpointlessNode,
@@ -65,7 +64,8 @@ async def said(lab: Lab, name: str, line: str) -> None:
 
 def asked_to_end(code: int, words: str = "") -> str:
     """Write a command that ends so when it is asked to, once it has said that it is ready."""
-    return f"sh -c 'trap \"{words and f'echo {words};'} exit {code}\" TERM; echo ready; while :; do sleep 1000 & wait $!; done'"
+    last = f"{words and f'echo {words};'} exit {code}"
+    return f"sh -c 'trap \"{last}\" TERM; echo ready; while :; do sleep 1000 & wait $!; done'"
 
 
 def looks_of(requests: list[str]) -> list[str]:
@@ -98,9 +98,8 @@ async def test_several_that_become_healthy_are_not_looked_at_again(
     engine: Engine, no_leaks: NoLeaks, tmp_path: Path
 ) -> None:
     async with no_leaks(), open_lab(engine) as lab:
-        ready = [Bind(str(tmp_path), "/ready")]
         nodes = [lab.checked(lab.node(f"r{number}"), "test -e /ready/yes", retries=1000) for number in range(SEVERAL)]
-        handles = await started(lab, [msgspec.structs.replace(node, binds=ready) for node in nodes])
+        handles = await started(lab, [msgspec.structs.replace(node, binds=(f"{tmp_path}:/ready",)) for node in nodes])
         requests: list[str] = []
         with noting(requests.append):
             async with anyio.create_task_group() as tasks:
