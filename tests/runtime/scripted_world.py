@@ -33,7 +33,7 @@ class Container:
     checked: bool = False
     exit_code: int = 0
     started_at: str = STARTED
-    log: list[bytes] = field(default_factory=list)
+    log: list[bytes] = field(default_factory=list[bytes])
     log_goes_on: anyio.Event | None = None
     ends: anyio.Event = field(default_factory=anyio.Event)
 
