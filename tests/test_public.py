@@ -54,7 +54,8 @@ def test_every_name_is_documented(module: str, name: str) -> None:
     if inspect.isclass(item) or inspect.isfunction(item) or inspect.ismodule(item):
         assert item.__doc__
     else:  # a constant or an alias: its words stand below it, where the source is
-        source = "\n".join(path.read_text() for path in (files("clab_runtime") / "runtime").iterdir() if path.is_file())
+        folders = [files("clab_runtime") / folder for folder in ("models", "runtime")]
+        source = "\n".join(path.read_text() for folder in folders for path in folder.iterdir() if path.is_file())
         assert re.search(rf'^{name}\b.*= .+\n"""[A-Z]', source, re.MULTILINE)
 
 

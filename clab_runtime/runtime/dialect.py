@@ -155,11 +155,6 @@ class Dialect(Protocol):
         ...
 
     @property
-    def tells_events(self) -> bool:
-        """Whether the engine keeps events."""
-        ...
-
-    @property
     def leaves_checks_alone(self) -> bool:
         """Whether health checks may be run by nobody, unless `keep_checked` does."""
         ...

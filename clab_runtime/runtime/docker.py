@@ -44,7 +44,6 @@ class DockerDialect:
     networks = DockerNetworks()
     start_faults = START_FAULTS
     event_history = docker_events.HISTORY
-    tells_events = True
     leaves_checks_alone = False
 
     def check_engine(self, info: EngineInfo) -> None:

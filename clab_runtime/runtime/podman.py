@@ -130,11 +130,6 @@ class PodmanDialect:
         """Wait; POST /libpod/containers/{id}/wait."""
         return await podman_waiting.wait(engine, container)
 
-    @property
-    def tells_events(self) -> bool:
-        """Whether they are logged anywhere."""
-        return podman_events.are_logged(self._info.host.event_logger)
-
     async def keep_checked(
         self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
     ) -> None:

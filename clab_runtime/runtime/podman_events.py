@@ -44,16 +44,11 @@ _NONE = "none"
 
 async def listen(engine: EngineClient, since: str, event_logger: str) -> RawStream:
     """Prepare to read the events of containers since a moment, which Podman keeps with a logger; GET /events."""
-    if not are_logged(event_logger):
+    if event_logger == _NONE:
         info = await engine.info()
         feature = "events: it logs none; set events_logger to journald or file in its containers.conf"
         raise UnsupportedOperationError(info.engine, info.version, feature)
     return engine.system.events(filters={"type": [EventType.CONTAINER]}, since=since)
-
-
-def are_logged(event_logger: str) -> bool:
-    """Tell whether Podman keeps events."""
-    return event_logger != _NONE
 
 
 class PodmanEvents:

@@ -14,6 +14,7 @@ import msgspec
 from clab_runtime.backoff import growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.tasks import run_all
 from clab_runtime.errors import ContainerRuntimeError, EngineConnectionError, EngineProtocolError, NotFoundError
 from clab_runtime.models import LogMatch, WaitCondition, WaitFor
 from clab_runtime.runtime.certificates import certificate
@@ -49,8 +50,7 @@ class WaitCall:
         self._seat = Seat()
         self._searches: dict[Ticket, LogSearch] = {}
         for container in containers:
-            ticket = self._seat.add(container, condition, time.time_ns())
-            ticket.is_told = condition is WaitFor.EXITED and not around.dialect.tells_events
+            self._seat.add(container, condition, time.time_ns())
 
     @property
     def tickets(self) -> Sequence[Ticket]:
@@ -111,7 +111,9 @@ class WaitCall:
             return [search.follow for search in self._searches.values()]
         if match is WaitFor.HEALTHY and self._around.dialect.leaves_checks_alone:
             return [partial(self._keep_checked, ticket) for ticket in self.tickets]
-        return [partial(self._ask_for_end, ticket) for ticket in self.tickets if ticket.is_told]
+        if match is WaitFor.EXITED:
+            return [self._ask_for_ends]
+        return []
 
     async def _keep_checked(self, ticket: Ticket) -> None:
         """Have the checks run that nobody else runs, until there is a verdict."""
@@ -133,14 +135,23 @@ class WaitCall:
                 return
             await anyio.sleep(delay)
 
+    async def _ask_for_ends(self) -> None:
+        """Let the engine itself tell the ends where nothing is to be heard: some leave nothing to be looked at."""
+        await self._around.room.deaf.wait()
+        await run_all(partial(self._ask_for_end, ticket) for ticket in self.tickets)
+
     async def _ask_for_end(self, ticket: Ticket) -> None:
-        """Let the engine tell the end."""
-        try:
-            code = await self._around.dialect.wait(self._around.engine, ticket.container)
-        except ContainerRuntimeError as exc:
-            ticket.fail(exc)
-        else:
-            ticket.met(exit_code=code)
+        for delay in growing_delays():
+            await ticket.up.wait()  # of one that has never run, engines tell an end, too
+            ticket.is_told = True
+            try:
+                ticket.met(exit_code=await self._around.dialect.wait(self._around.engine, ticket.id))
+            except (ContainerRuntimeError, TimeoutError):
+                ticket.is_told = False
+                self._around.room.doubt(ticket)
+            if ticket.verdict is not None:
+                return
+            await anyio.sleep(delay)
 
 
 def too_late(call: WaitCall, condition: WaitCondition, seconds: float) -> str:

@@ -56,14 +56,15 @@ class Ticket:
         self.up = anyio.Event()
         """Set while it is known to run."""
         self.is_told = False
-        """Whether somebody else finds out, without any look."""
+        """Whether the engine itself tells the end, without any look."""
         self.helping: anyio.CancelScope | None = None
         """Where somebody works towards a verdict, in vain once there is one."""
         self._since = since
         self._tell = tell
         self._status: ContainerStatus | None = None
         self._health = ""
-        self._exact = False
+        self._is_sure = False
+        """Whether it was looked at exactly since events tell of it."""
 
     def __str__(self) -> str:
         if self._status is None:
@@ -74,6 +75,11 @@ class Ticket:
     def is_open(self) -> bool:
         """Whether neither the condition is met nor there is an error."""
         return self.verdict is not Verdict.MET and self.error is None
+
+    @property
+    def is_looked_for(self) -> bool:
+        """Whether looks may bring about a verdict."""
+        return self.verdict is None and not self.is_told
 
     # ------------------------------------------------------------ verdicts
 
@@ -118,14 +124,21 @@ class Ticket:
     def see(self, glance: Glance) -> None:
         """Take what a look has shown."""
         self.id, self._status, self._health = glance.id, glance.status, glance.health
-        self.doubtful, self._exact = False, glance.exact
+        self.doubtful, self._is_sure = False, self._is_sure or glance.exact
         if self.verdict is None:
             if glance.status in _UP:
                 self._is_up()
             self._weigh(glance)
 
+    def forget(self) -> None:
+        """Be sure of nothing any more: events may have been missed."""
+        self._is_sure = False
+
     def _weigh(self, glance: Glance) -> None:
-        """Hold what was seen against what is waited for; a list is not believed that it is over."""
+        """Hold what was seen against what is waited for.
+
+        Docker's list shows one that has just ended as if it ran, and lists tell no exit codes.
+        """
         if self.condition is WaitFor.EXITED:
             self._weigh_end(glance)
         elif self.condition is WaitFor.HEALTHY and not glance.health and not glance.exact:
@@ -135,15 +148,21 @@ class Ticket:
         elif glance.status in _ENDED and self.condition is not WaitFor.REMOVED:
             self._ended(glance)
         elif self.condition is WaitFor.RUNNING:
-            if glance.status is ContainerStatus.RUNNING:
-                self.met()
+            self._weigh_start(glance)
         elif glance.status in _UP:
             self._weigh_health(glance.health)
+
+    def _weigh_start(self, glance: Glance) -> None:
+        if glance.status is ContainerStatus.RUNNING:
+            if glance.exact:
+                self.met()
+            else:
+                self.doubtful = True
 
     def _weigh_end(self, glance: Glance) -> None:
         """Take the exit code of one that has ended; what was made ready anew since it ran does not tell it."""
         if not glance.exact:
-            self.doubtful = glance.status in _ENDED or glance.status is ContainerStatus.CREATED
+            self.doubtful = not self._is_sure or glance.status in _ENDED
         elif glance.has_run and glance.status in _ENDED:
             self.met(exit_code=glance.exit_code)
         elif glance.has_run and glance.status is ContainerStatus.CREATED:
@@ -156,7 +175,7 @@ class Ticket:
             return
         if glance.has_run:
             self.exit_code = glance.exit_code
-        self._rule_out(Verdict.ENDED)
+        self._rule_out(Verdict.ENDED if glance.has_run else Verdict.GONE)
 
     def _weigh_health(self, health: str) -> None:
         if health == HEALTHY and self.condition is WaitFor.HEALTHY:
@@ -183,7 +202,7 @@ class Ticket:
             return
         if event.time_nano >= self._since + lead:
             self._take(event)
-        elif not self._exact and event.action in (*_STARTS, *_ENDS, EventAction.HEALTHY, EventAction.UNHEALTHY):
+        elif not self._is_sure and event.action in (*_STARTS, *_ENDS, EventAction.HEALTHY, EventAction.UNHEALTHY):
             self.doubtful = True
 
     def _take(self, event: ContainerEvent) -> None:
@@ -232,7 +251,7 @@ class Seat:
 
     def looked_for(self) -> list[Ticket]:
         """Return those that are to be looked at."""
-        return [ticket for ticket in self.tickets if ticket.verdict is None and not ticket.is_told]
+        return [ticket for ticket in self.tickets if ticket.is_looked_for]
 
     def _told(self, ticket: Ticket) -> None:
         self.judged.append(ticket)

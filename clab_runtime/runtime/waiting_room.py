@@ -91,7 +91,8 @@ class WaitingRoom:
         self._due: dict[Ticket, None] = {}
         self._leader: Seat | None = None
         self._stream: Stream[ContainerEvent] | None = None
-        self._deaf = False
+        self.deaf = anyio.Event()
+        """Set where there are no events to be heard, for as long as somebody waits."""
         self._lead: int | None = None
         self._delays = growing_delays()
         self._listen_at = self._look_at_all_at = 0.0
@@ -139,7 +140,7 @@ class WaitingRoom:
 
     async def _close_if_empty(self) -> None:
         if not self._seats and not self._bells:
-            self._deaf = False  # an engine that refused may think better of it
+            self.deaf = anyio.Event()  # an engine that refused may think better of it
             await self._stop_listening()
 
     def doubt(self, ticket: Ticket) -> None:
@@ -185,7 +186,7 @@ class WaitingRoom:
             await self._rest(seat)
 
     def _may_listen(self) -> bool:
-        return self._stream is None and not self._deaf and anyio.current_time() >= self._listen_at
+        return self._stream is None and not self.deaf.is_set() and anyio.current_time() >= self._listen_at
 
     def _first_look_may_do(self) -> bool:
         """Tell whether there are but a few, none of them looked at: they may need no second look, nor any event."""
@@ -218,7 +219,7 @@ class WaitingRoom:
     def _can_not_listen(self, error: Exception) -> None:
         """Do without events: for good where the engine has none, else for a while."""
         if isinstance(error, UnsupportedOperationError | EngineError):
-            self._deaf = True
+            self.deaf.set()
         elif isinstance(error, _AWAY):
             self._listen_at = anyio.current_time() + next(self._delays)
         else:
@@ -268,7 +269,7 @@ class WaitingRoom:
     def _next_time(self) -> float:
         """Tell when something is due by itself."""
         look_at = self._look_at_all_at if self._unjudged() else math.inf
-        return look_at if self._stream is not None or self._deaf else min(look_at, self._listen_at)
+        return look_at if self._stream is not None or self.deaf.is_set() else min(look_at, self._listen_at)
 
     def _hear(self, event: ContainerEvent) -> None:
         """Pass an event on to those whom it concerns."""
@@ -288,7 +289,7 @@ class WaitingRoom:
 
     async def _look(self) -> None:
         """Look at those for whom it is due."""
-        due = [ticket for ticket in self._due if ticket.verdict is None]
+        due = [ticket for ticket in self._due if ticket.is_looked_for]
         try:
             await self._look_at_these(due)
         except _AWAY as exc:
@@ -297,7 +298,7 @@ class WaitingRoom:
             self._fail(due, exc)
         else:
             self._away_since = None
-        self._due = {ticket: None for ticket in self._due if ticket.verdict is None}
+        self._due = {ticket: None for ticket in self._due if ticket.is_looked_for}
         if self._stream is None:
             self._delay_looks(next(self._delays))
 
@@ -353,7 +354,9 @@ class WaitingRoom:
 
     def _everything_is_due(self) -> None:
         """Have all looked at, since events may have been missed."""
-        self._due.update(self._unjudged())
+        for ticket in self._unjudged():
+            ticket.forget()
+            self._due[ticket] = None
         for bell in self._bells:
             bell.ring()
 

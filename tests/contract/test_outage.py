@@ -15,6 +15,7 @@ from clab_runtime import (
     LogLine,
     Stream,
 )
+from clab_runtime.runtime import waiting_room
 from tests.conftest import NoLeaks
 from tests.contract.lab import open_lab, within
 from tests.engines import Engine, kill, start
@@ -26,7 +27,10 @@ POLITE_SCRIPT = "trap 'exit 3' TERM; echo ready; while :; do sleep 1000 & wait $
 TYPED = (EngineProtocolError, EngineConnectionError)
 
 
-async def test_an_engine_that_is_killed_ends_nothing_in_silence(engine: Engine, no_leaks: NoLeaks) -> None:
+async def test_an_engine_that_is_killed_ends_nothing_in_silence(
+    engine: Engine, no_leaks: NoLeaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_room, "GIVE_UP_AFTER", 1.0)
     async with no_leaks(), open_lab(engine) as lab:
         runtime = lab.runtime
         terminal, plain = await lab.polite(), await lab.plain(POLITE_SCRIPT)

@@ -21,6 +21,7 @@ from clab_runtime import (
 from tests.contract.differences import Differs
 from tests.contract.lab import Lab, open_lab, until, within
 from tests.engines import Engine
+from tests.noting import noting
 
 pytestmark = pytest.mark.anyio
 
@@ -115,20 +116,22 @@ async def test_a_removal_while_the_end_is_waited_for_is_an_end(lab: Lab) -> None
     removed = await lab.start(lab.node("removed"))
     ended = await lab.start(lab.node("ended", "sh -c 'read line; exit 6'", auto_remove=True))
     codes: dict[str, int] = {}
+    requests: list[str] = []
 
     async def wait(started: StartedContainer) -> None:
         codes[started.id] = await within(started.wait_exited)
 
-    async with anyio.create_task_group() as tasks:
-        for started in (removed, ended):
-            tasks.start_soon(wait, started)
+    with noting(requests.append):
+        async with anyio.create_task_group() as tasks:
+            for started in (removed, ended):
+                tasks.start_soon(wait, started)
 
-        async def asked() -> bool:
-            return repr(lab.runtime).count("2 dedicated") == 1
+            async def listening() -> bool:
+                return "0 busy" in repr(lab.runtime) and len(requests) == 5
 
-        await until(asked)
-        await lab.runtime.write_to_stdin_no_wait(ended.id, b"\n")
-        await lab.remove(removed.id)
+            await until(listening)  # both have been looked at once more since
+            await lab.runtime.write_to_stdin_no_wait(ended.id, b"\n")
+            await lab.remove(removed.id)
     assert codes == {removed.id: 137, ended.id: 6}
 
 

@@ -134,16 +134,19 @@ class Checked:
 async def looking(checked: Checked, until: Callable[[], bool], meanwhile: Callable[[], Awaitable[object]]) -> None:
     """Have two wait for a container's health until something is so."""
     checks = HealthChecks()
-    async with fake_engine(checked, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
-        async with anyio.create_task_group() as tasks:
+    async with (
+        fake_engine(checked, ping=ping()) as fake,
+        EngineClient(fake.endpoint) as client,
+        anyio.create_task_group() as tasks,
+    ):
 
-            def tell(_: schema.ContainerInspect) -> None:
-                if until():
-                    tasks.cancel_scope.cancel()
+        def tell(_: schema.ContainerInspect) -> None:
+            if until():
+                tasks.cancel_scope.cancel()
 
-            tasks.start_soon(checks.keep_up, client, "r1", tell)
-            tasks.start_soon(checks.keep_up, client, "r1", tell)
-            await meanwhile()
+        tasks.start_soon(checks.keep_up, client, "r1", tell)
+        tasks.start_soon(checks.keep_up, client, "r1", tell)
+        await meanwhile()
     assert checks.watched == 0, "nothing is kept of what nobody waits for"
 
 

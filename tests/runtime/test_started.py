@@ -9,7 +9,6 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime import diagnosis
 from clab_runtime.runtime.diagnosis import diagnose
 from clab_runtime.runtime.docker import DockerDialect
-from clab_runtime.runtime.started import EngineStartedContainer
 from tests.engine.fake_engine import Peer, Request, answer, answering, chunked, fake_engine
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +18,7 @@ async def test_an_engine_that_can_not_tell_the_end_is_an_error() -> None:
     reply = answer(b'{"StatusCode":-1,"Error":{"Message":"no idea"}}')
     async with fake_engine(answering(reply)) as fake, EngineClient(fake.endpoint) as client:
         with pytest.raises(EngineProtocolError, match="no idea"):
-            await EngineStartedContainer(client, "r1", DockerDialect()).wait_exited()
+            await DockerDialect().wait(client, "r1")
 
 
 async def test_a_log_that_can_not_be_read_hides_no_other_evidence() -> None:
@@ -34,15 +33,6 @@ async def test_a_log_that_can_not_be_read_hides_no_other_evidence() -> None:
     assert (error.exit_code, error.signal, error.oom_killed, error.error) == (137, "SIGKILL", True, "no room")
     assert b"no log driver" in error.last_lines[0]
     assert "out of memory" in str(error)
-
-
-async def test_a_container_that_is_coming_up_is_looked_at_again() -> None:
-    states = [
-        answer(b'{"Id":"x","State":{"Status":"%b"}}' % state) for state in (b"created", b"restarting", b"running")
-    ]
-    async with fake_engine(answering(*states)) as fake, EngineClient(fake.endpoint) as client:
-        await EngineStartedContainer(client, "r1", DockerDialect()).wait_running()
-    assert len(fake.requests) == 3
 
 
 async def test_the_lines_read_before_a_log_hangs_are_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
