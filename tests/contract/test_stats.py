@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import anyio
+import msgspec
 import pytest
 
 from clab_runtime import (
@@ -106,7 +107,7 @@ async def test_a_busy_container_uses_the_processor_and_an_idle_one_less(lab: Lab
 @pytest.mark.proves("get_stats", "stream_stats")
 async def test_what_goes_through_the_network_is_counted_in_its_direction(lab: Lab, differs: Differs) -> None:
     await lab.runtime.create_net()
-    node = lab.node(network_mode="")
+    node = msgspec.structs.replace(lab.node(network_mode=""), cap_add=("NET_ADMIN",))
     await lab.start(node)
     gateway = lab.runtime.mgmt.ipv4_gw
     nobody = gateway.rpartition(".")[0] + ".250"

@@ -115,6 +115,12 @@ def board_of(*names: str, interval: float = 0.1) -> tuple[StatsBoard, Sequence[P
     return StatsBoard(parts, interval), parts
 
 
+async def taken(board: StatsBoard) -> ContainerStats:
+    items = await board.take()
+    assert items is not None
+    return items[0]
+
+
 @pytest.mark.anyio
 async def test_a_slow_consumer_gets_the_latest_of_each_and_nothing_queues_up() -> None:
     board, (one, two) = board_of("one", "two")
@@ -122,7 +128,7 @@ async def test_a_slow_consumer_gets_the_latest_of_each_and_nothing_queues_up() -
         board.put(one, figures(second * SECOND, second * SECOND // 2))
         board.put(two, figures(second * SECOND))
     board.complete()
-    items = [item for _ in range(2) for item in await board.take() or ()]
+    items = [await taken(board), await taken(board)]
     assert [(item.container, item.time_nano, item.cpu_percent) for item in items] == [
         ("one", 99 * SECOND, 50),
         ("two", 99 * SECOND, 0),
@@ -138,7 +144,7 @@ async def test_the_end_comes_with_the_last_figures_and_an_error_behind_what_has_
     board.end(two)
     assert board.running == []
     board.complete(NotFoundError(404, "no", "GET", "/"))
-    (last,), (zeros,) = await board.take() or (), await board.take() or ()
+    last, zeros = await taken(board), await taken(board)
     assert (last.container, last.ended, last.cpu_total_ns, last.cpu_percent) == ("one", True, 5, None)
     assert (zeros.container, zeros.ended, zeros.time_nano) == ("two", True, 0)
     with pytest.raises(NotFoundError):
@@ -152,9 +158,9 @@ async def test_what_comes_too_early_is_left_out_unless_the_clock_went_back() -> 
         board.put(one, figures(moment * SECOND, moment * SECOND))
         if moment != 13:
             continue
-        (item,) = await board.take() or ()
+        item = await taken(board)
         assert (item.time_nano, item.cpu_percent) == (12 * SECOND, 100)
-    (item,) = await board.take() or ()
+    item = await taken(board)
     assert (item.time_nano, item.cpu_percent) == (5 * SECOND, None)
 
 
