@@ -3,6 +3,7 @@
 import asyncio
 import grp
 import pwd
+import socket
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,12 @@ from clab_runtime.errors import EngineConnectionError
 
 DEFAULT_TIMEOUT = 10.0
 """Seconds to connect, TLS handshake included."""
+
+VANISHED_AFTER = 60
+"""Seconds after which a TCP connection whose other end does not answer any more is broken, be it quiet or not."""
+
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 1000 * VANISHED_AFTER}
+"""Linux's names for it: when the kernel first asks (else after two hours), how often, and how long it waits (ms)."""
 
 Stream = UnixStream | SocketStream | TLSByteStream | SSHStream
 
@@ -85,6 +92,9 @@ def _tune(stream: SocketStream) -> None:
     with suppress(OSError):  # a connection that is broken already says so when it is used
         sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         sock.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+        for name, value in _KEEPALIVE.items():
+            if (option := getattr(socket, name, None)) is not None:  # other systems have other names
+                sock.setsockopt(IPPROTO_TCP, option, value)
 
 
 def _explain(endpoint: EngineEndpoint, error: OSError) -> Exception:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 
 import anyio
@@ -70,6 +71,7 @@ from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
 from clab_runtime.runtime.waiting import Pause, Waits
+from clab_runtime.runtime.watched import may_matter
 from clab_runtime.runtime.watching import WatchSource
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
@@ -406,7 +408,7 @@ class EngineRuntime(ContainerRuntime):
             found = await look(engine, self._dialect, Selection(filters, ids), self._mgmt.network)
             return [Seen(seen.container.with_runtime(self), seen.stale) for seen in found]
 
-        return Stream(WatchSource(self.stream_events, look_at))
+        return Stream(WatchSource(partial(self._events.subscribe, may_matter), look_at))
 
     async def get_stats(self, container: str) -> ContainerStats:
         return await measure_once(self._engine, self._dialect.measure, container)

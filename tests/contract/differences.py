@@ -74,6 +74,11 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             rows=("portbindings",),
         ),
     ),
+    "bytes by interface": (
+        Difference(
+            "podman-4.*", "Podman 4 tells the bytes of all interfaces together", rows=("get_stats", "stream_stats")
+        ),
+    ),
     "cgroup": (Difference(_PODMAN, "Podman calls a container's cgroup `libpod-<id>`", "libpod-"),),
     "cgroup namespace": (Difference(_PODMAN, "Podman shows the cgroup namespace by its own API alone"),),
     "copies into memory": (

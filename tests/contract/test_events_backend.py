@@ -1,7 +1,5 @@
 """A Podman that keeps no events: whoever wants to hear some is told so, and what to do."""
 
-import os
-import tempfile
 from collections.abc import Generator, Sequence
 from pathlib import Path
 

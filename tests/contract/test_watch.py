@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 CHURN = 30
 """Containers that come and go by chance."""
-STEPS = {"docker": 35, "podman": 25}
+STEPS = {"docker": 24, "podman": 16}
 """How much happens to them, by the kind of engine: Podman starts a program for every step."""
 HANDS = 5
 """Tasks that have them do so."""

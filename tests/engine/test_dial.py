@@ -207,6 +207,12 @@ async def test_tcp_sends_at_once_and_notices_a_dead_peer() -> None:
         sock = stream.extra(SocketAttribute.raw_socket)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        idle, interval, count = (
+            sock.getsockopt(socket.IPPROTO_TCP, option)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        )
+        assert idle + interval * count <= module.VANISHED_AFTER
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 1000 * module.VANISHED_AFTER
         await stream.send_eof()
         with pytest.raises(EndOfStream):
             await stream.receive()

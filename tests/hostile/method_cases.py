@@ -51,6 +51,7 @@ OF_CONTAINERS: Mapping[str, tuple[CallWith, frozenset[Outcome]]] = {
     "get_container_status": (lambda at, name: at.knows_none(name), HARMLESS),
     "is_healthy": (lambda at, name: at.runtime.is_healthy(name), ENGINE),
     "get_ns_path": (lambda at, name: at.runtime.get_ns_path(name), ENGINE),
+    "get_stats": (lambda at, name: at.runtime.get_stats(name), ENGINE),
     "get_hosts_path": (lambda at, name: at.runtime.get_hosts_path(name), ENGINE),
     "log_non_running_container_output": (lambda at, name: at.runtime.log_non_running_container_output(name), ENGINE),
     "exec": (lambda at, name: at.runtime.exec(name, ExecCmd("true")), ENGINE),
@@ -129,6 +130,12 @@ OF_STREAMS: Sequence[Group] = (
     Group("stream_logs until", lambda at, until: at.log(until=until, follow=False), HARMLESS, "", (FOREVER,)),
     Group("stream_logs follow", lambda at, follow: at.log(follow=follow), BEFORE, "follow", (None, 1, "yes")),
     Group("stream_logs timestamps", lambda at, flag: at.log(timestamps=flag), BEFORE, "timestamps", (None, 1, "yes")),
+    Group("stream_stats interval", lambda at, seconds: at.measure(at.target, interval=seconds), BEFORE, "interval", (
+        0, -1, "1", None, True, float("nan"), [], b"1",
+    )),
+    Group("stream_stats containers", lambda at, names: at.measure(names), BEFORE, "containers", (
+        None, 5, b"x", [], [None], [5], "", [""], {"x": "y"}, ["a/../b"], ["\ud800"],
+    )),
     Group("stream_events", lambda at, options: at.listen(options), BEFORE, "options", (
         {}, {"containerlab": "x"}, "x", 5, [], b"x",
     )),

@@ -101,6 +101,11 @@ class Range:
         async with self.runtime.watch(filters):
             pass
 
+    async def measure(self, containers: Any, **words: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Measure containers."""
+        async with self.runtime.stream_stats(containers, **words):
+            pass
+
     async def make(self, what: Callable[..., object], *words: Any, **more: Any) -> object:  # noqa: ANN401 - the types
         """Call what is not awaited."""
         return what(*words, **more)
