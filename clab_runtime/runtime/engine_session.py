@@ -110,9 +110,15 @@ class EngineSession(Session):
         data = as_bytes(data)
         async with self._sending:
             duplex = self._input()
-            if data:
-                self._has_sent = True
+            if not data:
+                return
+            self._has_sent = True
+            try:
                 await duplex.send(data)
+            except anyio.ClosedResourceError:
+                if self._closed:
+                    raise
+                raise anyio.BrokenResourceError from None  # it is the process that has ended
 
     async def send_all(self, pieces: AsyncIterable[bytes]) -> None:
         items = aiter(pieces)
@@ -186,6 +192,8 @@ class EngineSession(Session):
         if broken is not None and not self._has_sent:
             raise broken
         await self._counterpart.see_end(input_ended=self._input_ended)
+        if self._duplex is not None:
+            await self._duplex.aclose()  # Docker lets who still sends wait for minutes
 
     def __del__(self) -> None:
         if self.__dict__.get("_duplex") is not None:
