@@ -72,7 +72,7 @@ class Session(ABC):
     async def resize(self, width: int, height: int) -> None:
         """Set the terminal's size, in characters; POST /exec/{id}/resize, POST /containers/{id}/resize.
 
-        Nothing happens once the process has ended. Podman does it a moment after it has answered. Raises
+        Nothing happens once the process has ended. On Podman it takes a moment. Raises
         InvalidValueError where there is no terminal.
         """
 

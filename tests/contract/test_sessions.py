@@ -345,6 +345,8 @@ async def test_a_container_without_a_terminal_keeps_its_streams_apart(lab: Lab, 
         for one in (session, watching):
             pieces = [await within(one.__anext__), await within(one.__anext__)]
             assert {(piece.stream, piece.data) for piece in pieces} == {(OUT, b"out a\n"), (ERR, b"err a\n")}
+        with pytest.raises(InvalidValueError, match="only a terminal"):
+            await lab.runtime.attach(name, stdin=False, size=TerminalSize(80, 24)).__aenter__()
         await session.send_eof()
         assert await written(session) == b""
         if differs("input without a terminal"):
