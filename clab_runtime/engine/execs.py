@@ -30,7 +30,7 @@ class Execs:
         """Start a prepared command and return its standard streams; POST /exec/{id}/start.
 
         Without a TTY what is received is framed (see FrameDecoder). `console_size`, the TTY's rows and columns from its
-        beginning on, is ignored by engines below API 1.42.
+        beginning on, is ignored by Dockers below API 1.42.
         """
         start = schema.ExecStart(tty=tty)
         if console_size is not None:

@@ -25,6 +25,7 @@ class AttachCounterpart:
         """Attach to a container, with or without its input."""
         self.tty = False
         self.stdin = stdin
+        self.sized = False
         self._engine = engine
         self._dialect = dialect
         self._container = container

@@ -29,6 +29,9 @@ from clab_runtime.stream import Stream
 RESIZES = 10
 """How often a size is tried to be set on a terminal that is said not to be there (yet), in about 3 s."""
 
+PODMAN_PAUSE = 0.25
+"""Seconds in which Podman's monitor takes note of a size; of two that it finds at once it takes the first alone."""
+
 CLOSING_TIME = 5.0
 """Seconds that a generator of input gets to clean up after itself."""
 
@@ -43,6 +46,9 @@ class Counterpart(Protocol):
     """Whether it has a terminal; known once it is open."""
     stdin: bool
     """Whether it has an input; known once it is open."""
+
+    sized: bool
+    """Whether its terminal has its first size already; known once it is open."""
 
     async def open(self) -> Duplex:
         """Start it, or attach to it."""
@@ -94,8 +100,8 @@ class EngineSession(Session):
         self._duplex = duplex = await self._counterpart.open()
         self._output = Stream(_OutputSource(duplex, self._see_end, framed=not self.tty))
         try:
-            if self._size is not None:
-                await self._resize(self._size)
+            if self._size is not None and not self._counterpart.sized:
+                await self.resize(self._size.width, self._size.height)
         except BaseException:
             await self.aclose()
             raise
@@ -110,9 +116,15 @@ class EngineSession(Session):
         data = as_bytes(data)
         async with self._sending:
             duplex = self._input()
-            if data:
-                self._has_sent = True
+            if not data:
+                return
+            self._has_sent = True
+            try:
                 await duplex.send(data)
+            except anyio.ClosedResourceError:
+                if self._closed:
+                    raise
+                raise anyio.BrokenResourceError from None  # it is the process that has ended
 
     async def send_all(self, pieces: AsyncIterable[bytes]) -> None:
         items = aiter(pieces)
@@ -169,6 +181,13 @@ class EngineSession(Session):
         return duplex
 
     async def _resize(self, size: TerminalSize) -> None:
+        """Set the size, on Podman twice: the first may get lost behind the one before."""
+        await self._resize_once(size)
+        if (await self._engine.info()).engine == "podman":
+            await anyio.sleep(PODMAN_PAUSE)
+            await self._resize_once(size)
+
+    async def _resize_once(self, size: TerminalSize) -> None:
         """Set the size, of a terminal that may not be there yet, or not any more."""
         for delay in islice(growing_delays(), RESIZES):
             with suppress(EngineError):
@@ -186,6 +205,8 @@ class EngineSession(Session):
         if broken is not None and not self._has_sent:
             raise broken
         await self._counterpart.see_end(input_ended=self._input_ended)
+        if self._duplex is not None:
+            await self._duplex.aclose()  # Docker lets who still sends wait for minutes
 
     def __del__(self) -> None:
         if self.__dict__.get("_duplex") is not None:

@@ -9,6 +9,7 @@ from clab_runtime.backoff import growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
+from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import ContainerRuntimeError, NotFoundError
 from clab_runtime.models import ExecCmd, TerminalSize
 from clab_runtime.models.given import check, check_text
@@ -17,6 +18,8 @@ from clab_runtime.runtime.arguments import check_flag
 from clab_runtime.runtime.detach_keys import detach_keys
 from clab_runtime.runtime.execution import ROOT
 from clab_runtime.runtime.running_command import RunningCommand, argv_of
+
+_SIZED_SINCE = APIVersion(1, 42)
 
 
 def exec_request(  # noqa: PLR0913 - the endpoint's own parameters
@@ -55,6 +58,7 @@ class ExecCounterpart:
         """Run the command that the request is about."""
         self.tty = request.tty
         self.stdin = request.attach_stdin
+        self.sized = False
         self._engine = engine
         self._container = container
         self._command = command
@@ -68,6 +72,8 @@ class ExecCounterpart:
         """Prepare it and start it; POST /containers/{id}/exec, POST /exec/{id}/start."""
         exec_id = await self._engine.execs.create(self._container, self._request)
         running = RunningCommand(self._engine, self._container, self._command, exec_id)
+        info = await self._engine.info()
+        self.sized = info.engine == "podman" or info.api_version >= _SIZED_SINCE
         duplex = await running.start(tty=self.tty, size=self._size)
         self._running = running
         return duplex

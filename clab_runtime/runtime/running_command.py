@@ -24,6 +24,9 @@ EXIT_CODE_TIME = 10.0
 ENDING_TIME = 5.0
 """Seconds that ending an abandoned command may take."""
 
+BY_ITSELF_TIME = 1.0
+"""Seconds in which one that can't be killed may end by itself, since its input has ended."""
+
 
 def argv_of(command: ExecCmd) -> tuple[str, ...]:
     """Return the command's words; a bare string is what people give by mistake."""
@@ -93,10 +96,19 @@ class RunningCommand:
         while True:
             state = await self._engine.execs.inspect(self.exec_id)
             if state.running and state.pid:
-                return _kill(state.pid, state.container_id)
+                return _kill(state.pid, state.container_id) or await self._ends_by_itself()
             if _code(state) is not None:
                 return True
             await anyio.sleep(FIRST_DELAY)
+
+    async def _ends_by_itself(self) -> bool:
+        """Tell whether one that is not to be killed from here, or not any more, ends all the same."""
+        with anyio.move_on_after(BY_ITSELF_TIME):
+            for delay in growing_delays():
+                if await self.exit_code_if_ended() is not None:
+                    return True
+                await anyio.sleep(delay)
+        return False
 
 
 def _code(state: schema.ExecInspect) -> int | None:
@@ -119,7 +131,7 @@ def _kill(pid: int, container_id: str) -> bool:
         return False
     finally:
         os.close(process)
-    ended = [_kill(child, container_id) for child in children]
+    ended = [_kill(child, container_id) or not Path(f"/proc/{child}").exists() for child in children]
     return all(ended)
 
 

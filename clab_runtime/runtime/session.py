@@ -48,10 +48,11 @@ class Session(ABC):
     async def send(self, data: bytes) -> None:
         """Write to the process's input, and wait until there is room for all of it.
 
-        Calls in several tasks go out one after the other. Raises anyio.BrokenResourceError when the process has ended,
-        anyio.ClosedResourceError after `send_eof` or `aclose`, and InvalidValueError for what is no bytes, or when the
-        process has no input. On a terminal a NUL at the end waits for what comes behind it, in case that is the keys
-        to detach by: engines can't do without, and no others are used in a session.
+        Calls in several tasks go out one after the other. Raises anyio.BrokenResourceError when the process has ended
+        (who has to wait then learns it when the output has been read to its end), anyio.ClosedResourceError after
+        `send_eof` or `aclose`, and InvalidValueError for what is no bytes, or when the process has no input. On a
+        terminal a NUL at the end waits for what comes behind it, in case that is the keys to detach by: engines can't
+        do without such keys, and a session has others each time.
         """
 
     @abstractmethod
@@ -71,7 +72,8 @@ class Session(ABC):
     async def resize(self, width: int, height: int) -> None:
         """Set the terminal's size, in characters; POST /exec/{id}/resize, POST /containers/{id}/resize.
 
-        Nothing happens once the process has ended. Raises InvalidValueError where there is no terminal.
+        Nothing happens once the process has ended. On Podman it takes a moment. Raises
+        InvalidValueError where there is no terminal.
         """
 
     @abstractmethod

@@ -210,6 +210,12 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             (137, 1),
         ),
     ),
+    "size of a terminal at once": (
+        Difference(
+            r"docker-20\..*|podman-.*",
+            "Podman, and Docker below API 1.42, set the size of a command's terminal a moment after its beginning",
+        ),
+    ),
     "static addresses as read back": (
         Difference(_PODMAN, "Podman shows the addresses that a container has, not those that were asked for"),
     ),

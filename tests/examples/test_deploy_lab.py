@@ -1,24 +1,20 @@
 """examples/deploy_lab.py as a user runs it: a program of its own, on a real engine, that leaves nothing there."""
 
-import errno
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.engines import Engine
+from tests.examples.programs import TIME, Terminal, environment
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "deploy_lab.py"
-TIME = 60
 ROW = re.compile(
     r"^clab-(?P<lab>\S+)-n(?P<number>\d+) +running +(?P<pid>\d+) +198\.18\.\d+\.(?P<host>\d+)/24 +fd[0-9a-f:]+/64$",
     re.MULTILINE,
@@ -30,12 +26,6 @@ PODMAN = ("--runtime", "podman")
 EVENTS = ("create", "start", "exec_die")
 OF_THE_END = ("kill", "die", "destroy")
 """Events that Podman tells when it has answered already: the example may have ended by then."""
-
-
-def environment(endpoint: str, **more: str) -> dict[str, str]:
-    """Let either runtime find the engine."""
-    places = {"DOCKER_HOST": endpoint, "CONTAINER_HOST": endpoint}
-    return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | places | more
 
 
 def deploy(endpoint: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -241,45 +231,13 @@ def test_bad_arguments_are_refused(tmp_path: Path, arguments: list[str]) -> None
 # ---------------------------------------------------------------- on a terminal
 
 
-class Terminal:
-    """The example on a terminal of its own."""
-
-    def __init__(self, endpoint: str, *arguments: str, **variables: str) -> None:
-        self.output = ""
-        variables = {"TERM": "xterm", "COLUMNS": "70", "LINES": "12"} | variables
-        command, environ = [sys.executable, str(SCRIPT), *arguments], environment(endpoint, **variables)
-        self._pid, self._terminal = pty.fork()
-        if self._pid == 0:
-            try:
-                os.execve(command[0], command, environ)
-            finally:
-                os._exit(127)  # never back into pytest, whose second self this is
-
-    def read_until(self, found: Callable[[str], bool]) -> None:
-        """Read the output until the predicate holds, or the program ends."""
-        deadline = time.monotonic() + TIME
-        while not found(self.output):
-            if not select.select([self._terminal], [], [], max(deadline - time.monotonic(), 0))[0]:
-                pytest.fail(f"the terminal fell silent: {self.output!r}")
-            try:
-                data = os.read(self._terminal, 65536)
-            except OSError as exc:
-                assert exc.errno == errno.EIO  # noqa: PT017 - what Linux says when the last writer has gone
-                return
-            self.output += data.decode()
-
-    def press(self, key: bytes) -> None:
-        os.write(self._terminal, key)
-
-    def wait(self) -> int:
-        """Read what is left and return the exit status."""
-        self.read_until(lambda _: False)
-        os.close(self._terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+def on_terminal(endpoint: str, *arguments: str, **variables: str) -> Terminal:
+    """Run the example on a terminal of its own."""
+    return Terminal(SCRIPT, endpoint, *arguments, **{"TERM": "xterm", "COLUMNS": "70", "LINES": "12"} | variables)
 
 
 def test_a_terminal_shows_the_nodes_in_place(docker_engine: Engine) -> None:
-    terminal = Terminal(docker_engine.endpoint, "--nodes", "3", "--name", "shown", "--seconds", "0.3")
+    terminal = on_terminal(docker_engine.endpoint, "--nodes", "3", "--name", "shown", "--seconds", "0.3")
     assert terminal.wait() == 0
     output = terminal.output
     assert output.startswith(HIDE_CURSOR)
@@ -295,7 +253,7 @@ def test_a_terminal_shows_the_nodes_in_place(docker_engine: Engine) -> None:
 
 
 def test_a_small_terminal_without_colour(docker_engine: Engine) -> None:
-    terminal = Terminal(
+    terminal = on_terminal(
         docker_engine.endpoint,
         *("--nodes", "4", "--name", "small", "--seconds", "0"),
         NO_COLOR="1",
@@ -311,7 +269,7 @@ def test_a_small_terminal_without_colour(docker_engine: Engine) -> None:
 
 
 def test_ctrl_c_on_a_terminal_gives_the_cursor_back(docker_engine: Engine) -> None:
-    terminal = Terminal(docker_engine.endpoint, "--nodes", "3", "--name", "stopped")
+    terminal = on_terminal(docker_engine.endpoint, "--nodes", "3", "--name", "stopped")
     terminal.read_until(lambda output: "n1 is up" in output)
     terminal.press(b"\x03")
     assert terminal.wait() == 130
@@ -321,6 +279,6 @@ def test_ctrl_c_on_a_terminal_gives_the_cursor_back(docker_engine: Engine) -> No
 
 
 def test_a_terminal_that_can_do_nothing_gets_plain_lines(docker_engine: Engine) -> None:
-    terminal = Terminal(docker_engine.endpoint, "--nodes", "1", "--name", "dumb", "--seconds", "0", TERM="dumb")
+    terminal = on_terminal(docker_engine.endpoint, "--nodes", "1", "--name", "dumb", "--seconds", "0", TERM="dumb")
     assert terminal.wait() == 0
     assert "\x1b" not in terminal.output

@@ -14,6 +14,7 @@ from clab_runtime import (
     NodeConfig,
     PullPolicy,
     RuntimeConfig,
+    TerminalSize,
     new_runtime,
     register,
     wait_for_container_running,
@@ -56,6 +57,8 @@ OF_CONTAINERS: Mapping[str, tuple[CallWith, frozenset[Outcome]]] = {
     "log_non_running_container_output": (lambda at, name: at.runtime.log_non_running_container_output(name), ENGINE),
     "exec": (lambda at, name: at.runtime.exec(name, ExecCmd("true")), ENGINE),
     "exec_not_wait": (lambda at, name: at.runtime.exec_not_wait(name, ExecCmd("true")), ENGINE),
+    "open_exec": (lambda at, name: at.open_session("open_exec", name, ExecCmd("true")), ENGINE),
+    "attach": (lambda at, name: at.open_session("attach", name), ENGINE),
     "write_to_stdin_no_wait": (lambda at, name: at.runtime.write_to_stdin_no_wait(name, b"x"), ENGINE),
     "copy_to_container": (lambda at, name: at.runtime.copy_to_container(name, "/tmp/x", "/etc/hostname"), ENGINE),
     "stream_logs": (lambda at, name: anext(at.runtime.stream_logs(name)), ENGINE),
@@ -97,6 +100,7 @@ OF_COMMANDS: Sequence[Group] = (
     Group("exec command", lambda at, command: at.runtime.exec(at.target, command), BEFORE, "command", _NO_COMMANDS),
     Group("exec_not_wait command", lambda at, command: at.runtime.exec_not_wait(at.target, command),
           BEFORE, "command", _NO_COMMANDS),
+    Group("open_exec command", lambda at, command: at.exec_session(command), BEFORE, "command", _NO_COMMANDS),
     Group("ExecCmd", lambda at, command: at.make(ExecCmd, command), BEFORE, "command", (
         "", " ", "'", '"a', None, 5, b"ls", [], [""], ["ls", 5], [None], [b"ls"], ["a\0b"], "a\0b", "\ud800", {"ls": 1},
     )),
@@ -108,6 +112,31 @@ OF_COMMANDS: Sequence[Group] = (
     )),
     Group("exec of echo", lambda at, word: at.echoes(word), HARMLESS, "", (
         "; id && $(id) `id` | id", EVIL_LINE, "n\u0153ud", "\u202e", "--", LONG,
+    )),
+)
+
+_CAT = ExecCmd("cat")
+_NO_FLAGS = (None, 1, "yes")
+_NO_SIZES = ((80, 24), "80x24", 80, {"width": 80, "height": 24}, TerminalSize)
+OF_SESSIONS: Sequence[Group] = (
+    Group("open_exec tty", lambda at, tty: at.exec_session(_CAT, tty=tty), BEFORE, "tty", _NO_FLAGS),
+    Group("open_exec stdin", lambda at, stdin: at.exec_session(_CAT, stdin=stdin), BEFORE, "stdin", _NO_FLAGS),
+    Group("open_exec size", lambda at, size: at.exec_session(_CAT, tty=True, size=size), BEFORE, "size", _NO_SIZES),
+    Group("open_exec size", lambda at, size: at.exec_session(_CAT, size=size), BEFORE, "size", (TerminalSize(8, 9),)),
+    Group("open_exec user", lambda at, user: at.exec_session(_CAT, user=user), BEFORE, "user", (
+        None, 5, b"x", "\ud800", "a\0b",
+    )),
+    Group("open_exec env", lambda at, env: at.exec_session(_CAT, env=env), BEFORE, "env", (
+        "A=b", 5, ["A=b"], {"": "x"}, {"A=": "x"}, {"A": None}, {5: "x"}, {"A": "\0"},
+    )),
+    Group("open_exec workdir", lambda at, workdir: at.exec_session(_CAT, workdir=workdir), BEFORE, "workdir", (
+        None, 5, b"/", "\ud800", "/\0",
+    )),
+    Group("attach stdin", lambda at, stdin: at.attach(stdin=stdin), BEFORE, "stdin", _NO_FLAGS),
+    Group("attach size", lambda at, size: at.attach(size=size), BEFORE, "size", _NO_SIZES),
+    Group("open_exec send", lambda at, data: at.send(data), BEFORE, "data", (None, "text", 5, ["x"])),
+    Group("TerminalSize of", lambda at, size: at.make(TerminalSize, *size), BEFORE, "", (
+        (0, 24), (80, 0), (-1, 24), (65536, 24), (80, HUGE),
     )),
 )
 
@@ -205,6 +234,16 @@ def method_cases() -> Iterator[Case]:
     for name, (call, unknown) in OF_CONTAINERS.items():
         yield from Group(name, call, BEFORE, "container", NO_NAMES).cases()
         yield from Group(name, call, unknown, "", STRANGERS).cases()
-    for groups in (OF_IMAGES, OF_NODES, OF_COMMANDS, OF_FILES, OF_STREAMS, OF_LISTS, OF_SETTINGS, OF_WAITS):
+    for groups in (
+        OF_IMAGES,
+        OF_NODES,
+        OF_COMMANDS,
+        OF_SESSIONS,
+        OF_FILES,
+        OF_STREAMS,
+        OF_LISTS,
+        OF_SETTINGS,
+        OF_WAITS,
+    ):
         for group in groups:
             yield from group.cases()

@@ -106,6 +106,33 @@ class Range:
         async with self.runtime.stream_stats(containers, **words):
             pass
 
+    async def exec_session(self, command: Any, **words: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Run a command in a session, to its end."""
+        async with self.runtime.open_exec(self.target, command, **words) as session:
+            async for _ in session:
+                pass
+
+    async def open_session(self, method: str, container: Any, *words: Any) -> None:  # noqa: ANN401 - the same
+        """Open a session with any container."""
+        async with getattr(self.runtime, method)(container, *words):
+            pass
+
+    async def attach(self, **words: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Attach to the target."""
+        async with self.runtime.attach(self.target, **words):
+            pass
+
+    async def send(self, data: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Send to a command."""
+        async with self.runtime.open_exec(self.target, ExecCmd("cat")) as session:
+            asked.get().clear()  # opening the session is no part of the case, nor is leaving it
+            try:
+                await session.send(data)
+            finally:
+                before = list(asked.get())
+                await session.aclose()
+                asked.get()[:] = before
+
     async def make(self, what: Callable[..., object], *words: Any, **more: Any) -> object:  # noqa: ANN401 - the types
         """Call what is not awaited."""
         return what(*words, **more)

@@ -17,6 +17,7 @@ from clab_runtime import (
     PortBinding,
     PullPolicy,
     RuntimeConfig,
+    TerminalSize,
     VerifyLinkParams,
     Volume,
 )
@@ -34,6 +35,7 @@ _MODELS: Sequence[tuple[type, Mapping[str, object]]] = (
     (EndpointlessNode, {"config": NodeConfig()}),
     (GenericFilter, {"filter_type": "label", "field": "a", "operator": "=", "match": "b"}),
     (Bind, {"src": "/a", "dst": "/b"}),
+    (TerminalSize, {"width": 80, "height": 24}),
     (Volume, {"name": "v1", "dst": "/b"}),
 )
 """The models, each with what it can't be made without."""
