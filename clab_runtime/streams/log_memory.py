@@ -32,6 +32,7 @@ class Overlap:
     def __init__(self, known: "Counter[Hashable]", cursor: int) -> None:
         """Know so many of each piece, none of which was written after `cursor`."""
         self.is_past = False
+        self.skipped: Counter[Hashable] = Counter()
         self._known = known
         self._cursor = cursor
         self._is_found = False
@@ -45,9 +46,11 @@ class Overlap:
             self._known[piece] -= 1
             self._is_found = True
             return False
-        if moment > self._cursor:
-            self.is_past = True
-        return self._is_found or self.is_past
+        self.is_past = moment > self._cursor
+        if self._is_found or self.is_past:
+            return True
+        self.skipped[piece] += 1
+        return False
 
 
 class LogMemory:
@@ -67,8 +70,7 @@ class LogMemory:
 
     def add(self, before: Sequence[bytes], data: bytes, moment: int) -> None:
         """Keep what a read has brought, the last of which was written at a moment."""
-        if self._overlap is not None:
-            self._settle(self._overlap)
+        self._settle()
         self.last = max(self.last, moment)
         self._entries.append(((before, data), moment or self.last))
         self._size += len(data)
@@ -86,9 +88,10 @@ class LogMemory:
 
     def overlap(self, count: Count) -> Overlap:
         """Return what is known of what the engine is to send from `since` on."""
-        if self._overlap is not None:
-            self._settle(self._overlap)
+        self._settle()
         counted = count(entry for entry, _ in self._entries)
+        if self._overlap is not None:
+            counted -= self._overlap.skipped  # nobody was told of them
         self._base = counted if self._base is None else self._base | counted  # what came again is not more than it was
         self._entries.clear()
         self._size = 0
@@ -96,10 +99,10 @@ class LogMemory:
         self._overlap = Overlap(Counter(self._base), self.last)
         return self._overlap
 
-    def _settle(self, overlap: Overlap) -> None:
+    def _settle(self) -> None:
         """Once all has come anew, what came anew is enough."""
-        if overlap.is_past:
-            self._base = self._overlap = None
+        if self._overlap is not None and self._overlap.is_past and self._base is not None:
+            self._base = None
             self._floor = max(self._floor, self._asked)
 
     def _trim(self) -> None:

@@ -182,7 +182,7 @@ CUTS = st.builds(lambda later, first: [*later, first], LATER_CUTS, FIRST_CUT)
 SIZES = st.lists(st.integers(1, 200), max_size=30)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(pieces=logs(), cuts=CUTS, sizes=SIZES, fine=st.booleans())
 def test_a_log_that_is_cut_anywhere_gives_each_line_once_in_order(
     pieces: list[Piece], cuts: list[tuple[int, str]], sizes: list[int], *, fine: bool
@@ -190,7 +190,7 @@ def test_a_log_that_is_cut_anywhere_gives_each_line_once_in_order(
     assert read_all(FakeOrigin(pieces, cuts, sizes, fine=fine)) == whole(pieces, fine=fine)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(logs(), CUTS, SIZES)
 def test_a_terminals_log_that_is_cut_anywhere_gives_each_line_once_in_order(
     pieces: list[Piece], cuts: list[tuple[int, str]], sizes: list[int]
@@ -199,7 +199,7 @@ def test_a_terminals_log_that_is_cut_anywhere_gives_each_line_once_in_order(
     assert read_all(FakeOrigin(pieces, cuts, sizes, tty=True)) == whole(pieces, tty=True)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=50)
 @given(logs(), CUTS, st.integers(1, 30), st.booleans())
 def test_the_tail_that_is_cut_anywhere_is_the_tail(
     pieces: list[Piece],
