@@ -111,6 +111,7 @@ class LastingLog:
     async def open(self) -> None:
         """Send the first request; what goes wrong with it is raised."""
         await self._origin.prepare()
+        self._memory = LogMemory(self._origin.overlap, fine=self._origin.fine)
         self._skip = self._origin.skip
         if self._follow and self._origin.tail is not None:
             await self._find_anchor()

@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize("tty", [True, False], ids=["tty", "plain"])
 BURSTS, BURST = 20, 50
 WRITER = (
     f"i=0; while [ $i -lt {BURSTS} ]; do seq $((i*{BURST})) $((i*{BURST}+{BURST - 1})); "
-    "i=$((i+1)); usleep 20000; done; printf last"
+    "i=$((i+1)); usleep 20000; done; echo last"
 )
 RUN = 'echo begun; trap "echo ended; exit 0" TERM; while :; do sleep 1000 & wait $!; done'
 MEGABYTE = 1_000_000
