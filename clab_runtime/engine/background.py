@@ -1,7 +1,7 @@
 """A task that belongs to the event loop and to no task group: who starts it may leave its scopes in any order.
 
-A stream can't keep a task group open, since a scope must not stand around its user's `yield`. On asyncio it is a task of
-the loop, on trio a system task; both are cancelled when the loop ends.
+A stream can't keep a task group open, since a scope must not stand around its user's `yield`. On asyncio it is a task
+of the loop, on trio a system task; both are cancelled when the loop ends.
 """
 
 import asyncio

@@ -104,6 +104,8 @@ class LastingLog:
         self._skip = 0
         self._opened_at = 0
         self._answered_at = 0
+        self._checks_end = False
+        self._at_end: Look | None = None
         self._ended: Look | None = None
         self._complete = False
         self._closed = False
@@ -194,11 +196,12 @@ class LastingLog:
     def _request(self, *, again: bool) -> RawStream:
         """Write the request: what has come once gives the place from which on to ask again."""
         origin = self._origin
+        follow = self._follow and not self._checks_end
         if again:
-            return origin.ask(since=max(origin.since, self._memory.since), tail=None, follow=self._follow)
+            return origin.ask(since=max(origin.since, self._memory.since), tail=None, follow=follow)
         # Where the log was empty, and nothing has come, whatever there is now is new.
         is_new = self._is_tried and self._follow and not self._has_anchor
-        return origin.ask(since=origin.since, tail=None if is_new else origin.tail, follow=self._follow)
+        return origin.ask(since=origin.since, tail=None if is_new else origin.tail, follow=follow)
 
     async def _look(self) -> Look:
         """Look at the container; raise NotFoundError when it is gone, even if another one has its name now."""
@@ -244,11 +247,19 @@ class LastingLog:
         return wanted
 
     async def _end(self, decoder: LineDecoder) -> Iterable[LogLine]:
-        """Be done, unless it was only the engine that has ended the answer; nothing is awaited once lines are taken."""
-        look = await self._look_at_end() if self._follow and time.time() < self._origin.until else None
+        """Be done, unless it was only the engine that has ended the answer; nothing is awaited once lines are taken.
+
+        Engines may end what is followed a little early: once the container has ended, what is left is read.
+        """
+        if self._follow and not self._checks_end and time.time() < self._origin.until:
+            self._at_end = await self._look_at_end()
+            if self._at_end is not None:
+                self._raw, self._checks_end = None, True
+                return []
         lines = decoder.finish()
         self._raw = None  # it has ended, and so it is closed
-        self._ended = look if self._next_start is not None else None
+        self._checks_end = False
+        self._ended = self._at_end if self._next_start is not None else None
         self._complete = self._ended is None
         return self._behind(lines) if self._skip else lines
 
