@@ -97,14 +97,14 @@ class Containers:
         container: str,
         *,
         follow: bool = False,
-        since: float | None = None,
+        since: float | str | None = None,
         until: float | None = None,
         tail: int | None = None,
         timestamps: bool = False,
     ) -> "RawStream":
         """Return a container's output, framed by the engine; GET /containers/{id}/logs.
 
-        `since` and `until` are in seconds since 1970, `tail` is a number of lines.
+        `since` and `until` are in seconds since 1970, as text with up to nine decimals, `tail` is a number of lines.
         """
         query = {
             "stdout": True,

@@ -68,6 +68,11 @@ class LineSplitter:
         """Whether a line has begun and not ended."""
         return bool(self._pending)
 
+    @property
+    def pieces(self) -> tuple[bytes, ...]:
+        """What there is of the line that has begun."""
+        return tuple(self._pending)
+
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that are complete, without their line feeds."""
         lines = data.split(b"\n")

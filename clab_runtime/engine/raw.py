@@ -52,6 +52,11 @@ class RawStream:
         """The answer's Content-Type, empty when there is none."""
         return "" if self._response is None else self._response.headers.get("content-type", "")
 
+    @property
+    def date(self) -> str:
+        """The answer's Date, when it began on the engine's clock in whole seconds; empty when there is none."""
+        return "" if self._response is None else self._response.headers.get("date", "")
+
     async def open(self) -> None:
         """Send the request and wait for the answer's head; raise what an error status stands for."""
         method, path, options = self._call

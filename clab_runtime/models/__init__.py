@@ -13,7 +13,7 @@ from clab_runtime.models.exec import ExecCmd, ExecCollection, ExecResult
 from clab_runtime.models.filters import GenericFilter
 from clab_runtime.models.image import GraphDriver, GraphDriverData, ImageConfig, ImageInspect, RootFS
 from clab_runtime.models.lab import Endpoint, EndpointlessNode, Node
-from clab_runtime.models.log import LogLine, StreamName
+from clab_runtime.models.log import ContainerLogLine, LogLine, StreamName
 from clab_runtime.models.mounts import Bind, Volume
 from clab_runtime.models.network import MgmtNet
 from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
@@ -28,6 +28,7 @@ __all__ = [
     "ChangeKind",
     "ContainerChange",
     "ContainerEvent",
+    "ContainerLogLine",
     "ContainerMount",
     "ContainerStats",
     "ContainerStatus",

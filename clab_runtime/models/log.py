@@ -38,3 +38,10 @@ class LogLine(msgspec.Struct, frozen=True, gc=False):
     def time(self) -> datetime | None:
         """When it was written, to the microsecond."""
         return from_rfc3339(self.timestamp) if self.timestamp else None
+
+
+class ContainerLogLine(LogLine, frozen=True, gc=False):
+    """A line of one of several containers."""
+
+    container: str = ""
+    """Whose line it is: the name, or the id, by which the container was asked for."""

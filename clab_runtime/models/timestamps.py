@@ -2,8 +2,9 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
-_FRACTION = re.compile(r"\.(\d+)")
+_SECONDS = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 _DECIMALS = re.compile(r"(\.\d{6})\d+")
 
 
@@ -13,14 +14,25 @@ def from_nanoseconds(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=rest // 1000)
 
 
-def nanoseconds_of(text: str) -> int:
-    """Read RFC 3339 as nanoseconds since the epoch."""
-    moment = from_rfc3339(text).replace(microsecond=0)
-    fraction = _FRACTION.search(text)
-    return int(moment.timestamp()) * 1_000_000_000 + int((fraction[1] if fraction else "").ljust(9, "0")[:9])
-
-
 def from_rfc3339(text: str) -> datetime:
     """Read RFC 3339; the datetime is aware, and what is finer than a microsecond is cut off."""
     moment = datetime.fromisoformat(_DECIMALS.sub(r"\1", text))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def to_nanoseconds(text: str) -> int:
+    """Read RFC 3339 to the nanosecond, since the epoch; 0 for what is none."""
+    found = _SECONDS.match(text)
+    if found is None:
+        return 0
+    seconds, decimals, zone = found.groups()
+    return _whole_seconds(seconds, zone) * 1_000_000_000 + int((decimals or "").ljust(9, "0"))
+
+
+@lru_cache(maxsize=64)
+def _whole_seconds(text: str, zone: str) -> int:
+    """Read what the lines of a second have in common."""
+    try:
+        return int(datetime.fromisoformat(text + zone).timestamp())
+    except ValueError:
+        return 0

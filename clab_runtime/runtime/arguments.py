@@ -1,5 +1,6 @@
 """Arguments of the runtimes' methods, refused before any request where they can't be right."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +30,17 @@ def check_runtime(runtime: object) -> None:
     """Refuse what is no runtime; people pass its name."""
     if not callable(getattr(runtime, "get_container_status", None)):
         raise InvalidValueError("runtime", type(runtime), "give a ContainerRuntime, such as open_runtime() gives")
+
+
+def check_containers(containers: Iterable[str]) -> Sequence[str]:
+    """Refuse one name, which is a sequence of letters, and one that is given twice."""
+    if isinstance(containers, str | bytes) or not isinstance(containers, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidValueError("containers", containers, "give a list of names or ids")
+    names = list(containers)
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidValueError("containers", name, "name each container once")
+    return names
 
 
 def check_flag(field: str, value: object) -> None:

@@ -3,13 +3,14 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from clab_runtime.models import (
     Bind,
     ContainerChange,
     ContainerEvent,
+    ContainerLogLine,
     ContainerStats,
     ContainerStatus,
     EventStreamOptions,
@@ -31,6 +32,7 @@ from clab_runtime.models import (
 )
 from clab_runtime.runtime.session import Session
 from clab_runtime.stream import Stream
+from clab_runtime.streams.patience import GIVE_UP_AFTER
 
 
 class ContainerRuntime(ABC):
@@ -353,12 +355,42 @@ class ContainerRuntime(ABC):
         until: datetime | None = None,
         tail: int | None = None,
         timestamps: bool = False,
+        follow_restarts: bool = False,
+        give_up_after: float = GIVE_UP_AFTER,
     ) -> Stream[LogLine]:
         """Stream the lines that a container has written and, following, goes on to write; GET /containers/{id}/logs.
 
-        `since` and `until` have a time zone, `tail` is a number of lines. A followed stream is complete when the
-        container stops. Podmans before 5.8 tell the time of a line in whole seconds. All Podmans write it into the
-        middle of a terminal's line as well, where it is taken out, and so is text of that very form.
+        `since` and `until` have a time zone, `tail` is a number of lines, counted when the stream is opened. A followed
+        stream is complete when the container stops; with `follow_restarts` it waits for the next start, by whomever,
+        and is complete when the container is removed. Podmans before 5.8 tell the time of a line in whole seconds, and
+        are asked by GET /libpod/containers/{id}/logs.
+
+        A connection that is cut, and an engine that is away for a while, are ridden out: each line comes once, and
+        whole, as far as the engine still has it (a log that is rotated meanwhile has lost some). After `give_up_after`
+        seconds without the engine, 0 for at once, the stream raises EngineConnectionError or EngineProtocolError. A
+        container that is gone after a cut raises NotFoundError, since nobody knows its last lines; one that is gone
+        after its log's regular end is just complete.
+        """
+
+    @abstractmethod
+    def merge_logs(  # noqa: PLR0913 - the endpoint's own parameters
+        self,
+        containers: Iterable[str],
+        *,
+        follow: bool = True,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+        follow_restarts: bool = False,
+        give_up_after: float = GIVE_UP_AFTER,
+    ) -> Stream[ContainerLogLine]:
+        """Stream the lines of many containers in the order of time, each with its container's name as given here.
+
+        The options are those of `stream_logs`, and count for each container; each has a connection of its own. Without
+        following the order is exact, as far as the engine tells the time. Following, a line waits at most 0.2 s for
+        containers that are silent, and what one of them says later, such as after a cut, comes when it comes. The
+        stream is complete when all logs are; the error of one is raised once all of its lines have been given.
         """
 
     @abstractmethod

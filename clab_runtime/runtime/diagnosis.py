@@ -78,7 +78,7 @@ async def _last_lines(engine: EngineClient, container: str, *, tty: bool) -> lis
     try:
         with anyio.move_on_after(LOG_TIME):
             tail = LAST_LINES if counts_tails(await engine.info()) else None
-            source = LogSource(engine.containers.logs(container, tail=tail), has_tty, timestamps=False)
+            source = LogSource(engine.containers.logs(container, tail=tail), has_tty)
             async with Stream(source) as log:
                 async for line in log:
                     lines.append(line.data)

@@ -15,10 +15,11 @@ from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.host.netlink import IPInterface
-from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
 from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_origin import LogOrigin
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
@@ -181,10 +182,8 @@ class Dialect(Protocol):
         """Refuse a path of a container where a file can't be copied to, or would be seen by nobody."""
         ...
 
-    def logs(
-        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
-    ) -> Stream[LogLine]:
-        """Read a part of a container's log."""
+    def log(self, engine: EngineClient, container: str, window: LogWindow) -> LogOrigin:
+        """Get at a part of a container's log."""
         ...
 
     @property

@@ -13,7 +13,7 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.errors import EngineProtocolError
-from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, MgmtNet, NodeConfig
 from clab_runtime.runtime import cooc, copying, docker_events, docker_listing, docker_stats, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.docker_networks import DockerNetworks
@@ -22,8 +22,8 @@ from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.faults import START_FAULTS
 from clab_runtime.runtime.glances import Glance, docker_glances, exact_glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_origin import LogOrigin
 from clab_runtime.runtime.log_window import LogWindow
-from clab_runtime.runtime.reading_logs import read_logs
 from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 
@@ -126,11 +126,9 @@ class DockerDialect:
         """Refuse what dockerd would write below a file system in memory, and call done."""
         await copying.refuse_hidden(engine, inspect, path)
 
-    def logs(
-        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
-    ) -> Stream[LogLine]:
-        """Read a log; GET /containers/{id}/logs."""
-        return read_logs(engine, container, window, follow=follow, timestamps=timestamps)
+    def log(self, engine: EngineClient, container: str, window: LogWindow) -> LogOrigin:
+        """Get at a log; GET /containers/{id}/logs."""
+        return LogOrigin(engine, container, window)
 
     async def listen(self, engine: EngineClient, since: str) -> RawStream:
         """Listen since a moment, for dockerd answers before it listens; GET /events."""

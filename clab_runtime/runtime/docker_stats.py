@@ -10,7 +10,7 @@ from clab_runtime.engine.framing import JSONDecoder
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.errors import EngineProtocolError, NotFoundError
 from clab_runtime.models import ContainerStats, InterfaceStats
-from clab_runtime.models.timestamps import from_nanoseconds, nanoseconds_of
+from clab_runtime.models.timestamps import from_nanoseconds, to_nanoseconds
 from clab_runtime.runtime.measuring import TRANSIENT, Patience, is_running
 from clab_runtime.runtime.stats_board import Part, StatsBoard
 
@@ -66,7 +66,7 @@ def figures_of(stats: schema.Stats) -> ContainerStats | None:
     """Translate a measurement; None: the container does not run."""
     if not stats.read or stats.read.startswith(_NEVER):
         return None
-    moment, memory = nanoseconds_of(stats.read), stats.memory_stats
+    moment, memory = to_nanoseconds(stats.read), stats.memory_stats
     usage, limit = _used(memory), memory.limit or None
     networks = stats.networks or {}
     return ContainerStats(

@@ -5,7 +5,7 @@ Where Docker and Podman differ, a Dialect is asked.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from functools import partial
@@ -26,6 +26,7 @@ from clab_runtime.models import (
     Bind,
     ContainerChange,
     ContainerEvent,
+    ContainerLogLine,
     ContainerStats,
     ContainerStatus,
     EventStreamOptions,
@@ -65,6 +66,7 @@ from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.pulling import Pulls
+from clab_runtime.runtime.reading_logs import LogWish, read_log
 from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
@@ -75,6 +77,9 @@ from clab_runtime.runtime.watched import may_matter
 from clab_runtime.runtime.watching import WatchSource
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
+from clab_runtime.streams.lasting_log import LastingLog
+from clab_runtime.streams.merged_logs import MergedLogs
+from clab_runtime.streams.patience import GIVE_UP_AFTER
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
@@ -386,12 +391,34 @@ class EngineRuntime(ContainerRuntime):
         until: datetime | None = None,
         tail: int | None = None,
         timestamps: bool = False,
+        follow_restarts: bool = False,
+        give_up_after: float = GIVE_UP_AFTER,
     ) -> Stream[LogLine]:
-        arguments.check_flag("follow", follow)
-        arguments.check_flag("timestamps", timestamps)
-        arguments.check_lines(tail)
         window = LogWindow(since=since, until=until, tail=tail)
-        return self._dialect.logs(self._engine, container, window, follow=follow, timestamps=timestamps)
+        wish = LogWish(window, follow, timestamps, follow_restarts, give_up_after)
+        return Stream(self._log(container, wish))
+
+    def merge_logs(  # noqa: PLR0913 - the interface's own
+        self,
+        containers: Iterable[str],
+        *,
+        follow: bool = True,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+        follow_restarts: bool = False,
+        give_up_after: float = GIVE_UP_AFTER,
+    ) -> Stream[ContainerLogLine]:
+        window = LogWindow(since=since, until=until, tail=tail)
+        wish = LogWish(window, follow, timestamps, follow_restarts, give_up_after)
+        logs = [(name, self._log(name, wish.stamped())) for name in arguments.check_containers(containers)]
+        return Stream(MergedLogs(logs, follow=follow, timestamps=timestamps))
+
+    def _log(self, container: str, wish: LogWish) -> LastingLog:
+        """Prepare to read a log."""
+        origin = self._dialect.log(self._engine, named(container, "container"), wish.window)
+        return read_log(origin, wish, self.stream_events)
 
     def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
         return self._pulls.stream(self._engine, image, PullPolicy(policy))

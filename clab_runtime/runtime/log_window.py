@@ -4,8 +4,6 @@ from datetime import datetime
 
 import msgspec
 
-from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.raw import RawStream
 from clab_runtime.runtime import arguments
 
 
@@ -20,15 +18,13 @@ class LogWindow(msgspec.Struct, frozen=True, kw_only=True):
         arguments.timestamp("since", self.since)
         arguments.timestamp("until", self.until)
 
-    def logs(
-        self, engine: EngineClient, container: str, *, follow: bool = False, timestamps: bool = False
-    ) -> RawStream:
-        """Prepare to read it; GET /containers/{id}/logs."""
-        return engine.containers.logs(
-            container,
-            follow=follow,
-            since=arguments.timestamp("since", self.since),
-            until=arguments.timestamp("until", self.until),
-            tail=self.tail,
-            timestamps=timestamps,
-        )
+    @property
+    def since_nanoseconds(self) -> int:
+        """The first moment, since the epoch; 0: there is none."""
+        moment = arguments.timestamp("since", self.since)
+        return 0 if moment is None or self.since is None else int(moment) * 10**9 + self.since.microsecond * 1000
+
+    @property
+    def until_seconds(self) -> float | None:
+        """The last moment, since the epoch; None: there is none."""
+        return arguments.timestamp("until", self.until)

@@ -15,7 +15,7 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_podman
 from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo
 from clab_runtime.errors import UnsupportedOperationError
-from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, MgmtNet, NodeConfig
 from clab_runtime.runtime import (
     cooc,
     podman_copying,
@@ -33,6 +33,7 @@ from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.glances import Glance, podman_glances, podman_look
 from clab_runtime.runtime.listing import ListedContainer, Selection
+from clab_runtime.runtime.log_origin import LogOrigin
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.podman_checks import HealthChecks
 from clab_runtime.runtime.podman_create import create
@@ -152,11 +153,9 @@ class PodmanDialect:
         """Refuse what podman would write where nobody sees it, or what it would make a directory for."""
         await podman_copying.check_destination(engine, inspect, path)
 
-    def logs(
-        self, engine: EngineClient, container: str, window: LogWindow, *, follow: bool, timestamps: bool
-    ) -> Stream[LogLine]:
-        """Read a log; GET /containers/{id}/json, GET /containers/{id}/logs."""
-        return podman_logs.read_logs(engine, container, window, follow=follow, timestamps=timestamps)
+    def log(self, engine: EngineClient, container: str, window: LogWindow) -> LogOrigin:
+        """Get at a log; GET /containers/{id}/json, GET /libpod/containers/{id}/logs."""
+        return podman_logs.PodmanLogOrigin(engine, container, window)
 
     async def listen(self, engine: EngineClient, since: str) -> RawStream:
         """Listen since a moment, unless there is nothing to hear; GET /events."""

@@ -99,7 +99,7 @@ class Lab:
         await self.start(node)
         return node.long_name
 
-    async def plain(self, script: str, name: str = "", *, log_driver: str = "") -> str:
+    async def plain(self, script: str, name: str = "", *, log_driver: str = "", restart: str = "") -> str:
         """Run a shell script in a container that the runtime itself never makes: without a TTY, by any name."""
         name = name or labels.container_name(self.name, "plain")
         log_config = schema.LogDriver(type=log_driver) if log_driver else None
@@ -108,7 +108,11 @@ class Lab:
             open_stdin=True,
             cmd=("sh", "-c", script),
             labels={labels.CONTAINERLAB: self.name},
-            host_config=schema.HostConfig(network_mode="none", log_config=log_config),
+            host_config=schema.HostConfig(
+                network_mode="none",
+                log_config=log_config,
+                restart_policy=schema.RestartPolicy(name=restart) if restart else None,
+            ),
         )
         await self.client.containers.create(name, request)
         await self.client.containers.start(name)

@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from clab_runtime import EventStreamOptions
+from clab_runtime import ContainerEvent, LogLine
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime.docker import DockerDialect
+from clab_runtime.runtime.events import EngineEvents
 from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.reading_logs import LogWish, read_log
 from clab_runtime.runtime.waiting import Waits
 from clab_runtime.stream import Stream
-from clab_runtime.streams.events import EventSource
+from clab_runtime.streams.event_hub import EventHub
+from clab_runtime.streams.patience import GIVE_UP_AFTER
 from tests.engine.fake_engine import FakeEngine, Peer, Request, answer, chunk, chunked, fake_engine
 
 STARTED = "2026-01-01T00:00:00Z"
@@ -177,12 +180,17 @@ class World:
 @asynccontextmanager
 async def world() -> AsyncGenerator[World]:
     """Run the engine, and have waits for it."""
-    made, dialect, options = World(), DockerDialect(), EventStreamOptions()
+    made, dialect = World(), DockerDialect()
     async with fake_engine(made) as made.fake, EngineClient(made.fake.endpoint, timeout=5) as client:
-        made.waits = Waits(
-            client,
-            dialect,
-            lambda: Stream(EventSource(lambda: dialect.listen(client, options), dialect.event_reader(options))),
-            lambda name, follow: dialect.logs(client, name, LogWindow(), follow=follow, timestamps=False),
-        )
+        hub = EventHub(EngineEvents(client, dialect))
+
+        def read(name: str, follow: bool) -> Stream[LogLine]:  # noqa: FBT001 - a ReadLog
+            window = LogWindow()
+            wish = LogWish(window, follow, timestamps=False, follow_restarts=False, give_up_after=GIVE_UP_AFTER)
+            return Stream(read_log(dialect.log(client, name, window), wish, listen))
+
+        def listen() -> Stream[ContainerEvent]:
+            return hub.subscribe(lambda _: True)
+
+        made.waits = Waits(client, dialect, listen, read)
         yield made

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clab_runtime import ContainerStats, EngineConnectionError, NotFoundError, Stream
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.models.timestamps import from_nanoseconds, nanoseconds_of
+from clab_runtime.models.timestamps import from_nanoseconds, to_nanoseconds
 from clab_runtime.runtime import docker_stats, measuring, podman_stats
 from clab_runtime.runtime.measuring import StatsSource
 from clab_runtime.runtime.stats_board import Part, StatsBoard, cpu_percent
@@ -66,8 +66,8 @@ def docker(**words: object) -> ContainerStats:
 def test_the_time_of_a_measurement_is_kept_to_the_nanosecond() -> None:
     assert docker().time_nano % SECOND == 230804089
     assert docker().timestamp.microsecond == 230804
-    assert nanoseconds_of("1970-01-01T00:00:01.5Z") == 1_500_000_000
-    assert nanoseconds_of("1970-01-01T01:00:01+01:00") == SECOND
+    assert to_nanoseconds("1970-01-01T00:00:01.5Z") == 1_500_000_000
+    assert to_nanoseconds("1970-01-01T01:00:01+01:00") == SECOND
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.conftest import NoLeaks
 from tests.engine.fake_engine import Peer, Request, answer, chunked, fake_engine
 
 FIRST, SECOND = "2026-01-02T03:04:05.123456789Z", "2026-01-02T03:04:06.000000001Z"
+FUTURE = "2999-01-02T03:04:05.123456789Z"
 PIECE = 16 * 1024
 """Bytes of a long line that an engine keeps together."""
 
@@ -84,7 +85,7 @@ def test_every_frame_has_its_timestamp_and_a_line_has_its_first_ones(cuts: list[
 
 def test_a_frame_that_has_not_ended_is_an_error_after_the_lines_before_it() -> None:
     decoder = MultiplexedLines(timestamps=False)
-    assert list(decoder.feed(FRAMES[:-1])) == LINES[:-1]
+    assert decoder.feed(FRAMES[:-1]) == LINES[:-1]
     with pytest.raises(EngineProtocolError, match="truncated"):
         decoder.finish()
 
@@ -92,9 +93,9 @@ def test_a_frame_that_has_not_ended_is_an_error_after_the_lines_before_it() -> N
 def test_the_engines_own_error_inside_a_log_is_raised_with_its_words() -> None:
     decoder = MultiplexedLines(timestamps=False)
     lines = decoder.feed(frame(b"one\n") + frame(b"Error grabbing logs: broken\n", 3))
-    assert next(lines) == out(b"one")
-    with pytest.raises(EngineStreamError, match="Error grabbing logs: broken"):
-        next(lines)
+    assert lines == [out(b"one")]
+    assert isinstance(decoder.failure, EngineStreamError)
+    assert str(decoder.failure) == "Error grabbing logs: broken"
 
 
 # ---------------------------------------------------------------- terminals
@@ -113,9 +114,9 @@ def test_a_terminals_lines_have_their_timestamps_and_a_long_one_has_none_inside(
     data = (
         f"{FIRST} one\r\n{FIRST} ".encode()
         + long
-        + f"{SECOND} ".encode()
+        + f"{FIRST} ".encode()
         + long
-        + f"{SECOND} y\r\n{SECOND} ".encode()
+        + f"{FIRST} y\r\n{SECOND} ".encode()
         + b"a b\r\n"
     )
     assert fed(TerminalLines(timestamps=True), *split(data, cuts)) == [
@@ -126,11 +127,17 @@ def test_a_terminals_lines_have_their_timestamps_and_a_long_one_has_none_inside(
 
 
 def test_what_a_terminal_writes_that_looks_like_a_timestamp_is_kept() -> None:
-    data = f"{FIRST} at {SECOND} x\r\n{FIRST} {SECOND} y\r\n".encode()
+    data = f"{SECOND} at {FIRST} x\r\n{FIRST} {SECOND} y\r\n{FIRST} at {FIRST} z {FUTURE} \r\n".encode()
     assert fed(TerminalLines(timestamps=True), data) == [
-        out(f"at {SECOND} x".encode(), FIRST),
+        out(f"at {FIRST} x".encode(), SECOND),
         out(f"{SECOND} y".encode(), FIRST),
+        out(f"at {FIRST} z {FUTURE} ".encode(), FIRST),
     ]
+
+
+def test_a_line_that_one_run_has_begun_and_the_next_one_has_ended_has_one_timestamp() -> None:
+    data = f"{FIRST} last{SECOND} one\r\n".encode()
+    assert fed(TerminalLines(timestamps=True), data) == [out(b"lastone", FIRST)]
 
 
 # ---------------------------------------------------------------- the source
@@ -157,7 +164,7 @@ async def read(reply: bytes, *, tty: bool = False) -> tuple[list[LogLine], int]:
         async def has_tty() -> bool:
             return (await client.containers.inspect("x")).config.tty
 
-        stream = Stream(LogSource(client.containers.logs("x"), has_tty, timestamps=False))
+        stream = Stream(LogSource(client.containers.logs("x"), has_tty))
         try:
             async with stream:
                 lines.extend([line async for line in stream])
@@ -209,7 +216,7 @@ async def test_a_container_that_can_not_be_looked_at_leaves_nothing_open(no_leak
         raise EngineProtocolError("no look")
 
     async with no_leaks(), fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
-        stream = Stream(LogSource(client.containers.logs("x", follow=True), fail, timestamps=False))
+        stream = Stream(LogSource(client.containers.logs("x", follow=True), fail))
         with pytest.raises(EngineProtocolError, match="no look"):
             await anext(stream)
         assert "0 dedicated" in repr(client)
@@ -218,7 +225,7 @@ async def test_a_container_that_can_not_be_looked_at_leaves_nothing_open(no_leak
 @pytest.mark.anyio
 async def test_a_log_that_was_never_opened_is_closed_without_a_word(no_leaks: NoLeaks) -> None:
     async with no_leaks(), EngineClient("unix:///nowhere") as client:
-        source = LogSource(client.containers.logs("x"), bool_false, timestamps=False)
+        source = LogSource(client.containers.logs("x"), bool_false)
         assert await source.next_batch() is None
         await Stream(source).aclose()
 

@@ -10,6 +10,7 @@ from clab_runtime.engine.target import QueryValue, named, segment
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
+    from clab_runtime.engine.raw import RawStream
 
 
 def _path(container: str, rest: str = "") -> str:
@@ -38,6 +39,31 @@ class Containers:
     async def inspect(self, container: str) -> schema.LibpodContainerInspect:
         """Return how a container does, in Podman's own words; GET /libpod/containers/{id}/json."""
         return await self._client.request("GET", _path(container, "/json"), schema.LibpodContainerInspect)
+
+    def logs(  # noqa: PLR0913 - the endpoint's own parameters
+        self,
+        container: str,
+        *,
+        follow: bool = False,
+        since: float | str | None = None,
+        until: float | None = None,
+        tail: int | None = None,
+        timestamps: bool = False,
+    ) -> "RawStream":
+        """Return a container's output, in frames also if it has a terminal; GET /libpod/containers/{id}/logs.
+
+        `since` and `until` are in seconds since 1970, as text with up to nine decimals, `tail` is a number of lines.
+        """
+        query = {
+            "stdout": True,
+            "stderr": True,
+            "follow": follow,
+            "since": since,
+            "until": until,
+            "tail": tail,
+            "timestamps": timestamps,
+        }
+        return self._client.stream("GET", _path(container, "/logs"), query=query)
 
     async def stop(self, container: str, *, timeout: int) -> None:  # noqa: ASYNC109
         """Stop a container, by force after `timeout` seconds; POST /libpod/containers/{id}/stop.

@@ -108,6 +108,7 @@ class ContainerInspect(Reply):
 
     id: str
     name: str = ""
+    created: str = ""
     image: str = ""
     hosts_path: str = ""
     restart_count: int = 0
