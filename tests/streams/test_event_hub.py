@@ -192,10 +192,15 @@ def _seconds(moment: float) -> str:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Don't wait long for what does not come."""
-    monkeypatch.setattr(event_reader, "QUIET", 0.05)
+    """Try again soon."""
     monkeypatch.setattr(event_reader, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(event_reader, "LAST_PAUSE", 0.02)
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Don't wait long for what does not come."""
+    monkeypatch.setattr(event_reader, "QUIET", 0.05)
 
 
 @pytest.fixture
@@ -328,7 +333,7 @@ async def test_without_an_event_that_was_seen_before_there_is_a_gap_in_its_place
             assert later
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "quiet")
 async def test_where_nothing_comes_after_a_cut_there_is_a_gap_even_so() -> None:
     async with at(cut(wire(1)), hold()) as here, here.stream(labels={"x": ""}) as stream:
         (gap,) = await take(stream, 1)
@@ -336,7 +341,7 @@ async def test_where_nothing_comes_after_a_cut_there_is_a_gap_even_so() -> None:
         assert gap.timestamp >= gap.since
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "quiet")
 async def test_where_nothing_was_ever_seen_a_ring_has_a_gap_and_a_log_has_none() -> None:
     async with at(cut(), hold()) as here, here.stream() as stream:
         assert isinstance((await take(stream, 1))[0], EventGap)
@@ -373,6 +378,7 @@ async def test_what_is_no_event_costs_the_connection_and_nothing_else(
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
 
 
+@pytest.mark.usefixtures("patient")
 async def test_an_answer_that_ends_well_is_a_lost_connection_too() -> None:
     async def act(peer: Peer) -> None:
         await peer.send(chunked(wire(1)))
@@ -384,14 +390,16 @@ async def test_an_answer_that_ends_well_is_a_lost_connection_too() -> None:
 # ---------------------------------------------------------------- an engine that is away
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "patient")
 async def test_who_has_waited_long_enough_gives_up_and_the_others_wait_on(caplog: pytest.LogCaptureFixture) -> None:
-    acts = cut(wire(1)), *[refuse(FAILED)] * 5, hold(wire(1), wire(2))
+    feed = Feed()
     async with (
-        at(*acts) as here,
+        at(feed, *[refuse(FAILED)] * 5, hold(wire(1), wire(2))) as here,
         here.stream(give_up_after=0) as impatient,
         here.stream(give_up_after=float("inf")) as patient,
     ):
+        await feed.send(wire(1))
+        await feed.cut()
         assert told(await take(impatient, 1)) == ["start 1"]
         with pytest.raises(EngineConnectionError, match="out of order") as caught:
             await take(impatient, 1)
@@ -404,7 +412,7 @@ async def test_who_has_waited_long_enough_gives_up_and_the_others_wait_on(caplog
     assert levels.count("WARNING") == 1
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "patient")
 async def test_nobody_asks_an_engine_any_more_once_all_have_given_up(no_leaks: NoLeaks) -> None:
     async with no_leaks(), at(cut(wire(1)), refuse(FAILED), refuse(FAILED), hold(wire(2))) as here:
         async with here.stream(give_up_after=0) as stream:
@@ -431,7 +439,7 @@ async def test_the_first_try_is_made_at_once_and_the_others_become_rare(monkeypa
         assert pause >= least - 0.01
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "patient")
 async def test_a_connection_that_brings_nothing_is_no_end_of_an_outage() -> None:
     async with at(cut(wire(1)), cut(wire(1), b"nonsense\n")) as here, here.stream(give_up_after=0.2) as stream:
         await take(stream, 1)
@@ -440,7 +448,7 @@ async def test_a_connection_that_brings_nothing_is_no_end_of_an_outage() -> None
         assert isinstance(caught.value.__cause__, EngineProtocolError)
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "patient")
 async def test_an_engine_that_refuses_the_first_connection_is_an_error_at_once(
     no_leaks: NoLeaks, caplog: pytest.LogCaptureFixture
 ) -> None:
