@@ -7,17 +7,17 @@ query: `GET /events`, `GET /containers/.*/logs`; the empty one means all. It run
 
 import re
 import socket
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Container, Generator, Iterator
+from collections.abc import AsyncGenerator, Container, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
 from anyio.abc import TaskGroup
-from anyio.lowlevel import checkpoint
 
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.unix import UnixStream, connect_unix
@@ -26,6 +26,8 @@ from tests.faults.heads import Requests
 EVENTS = "GET /(libpod/)?events"
 LOGS = "GET /(libpod/)?containers/.*/logs"
 _QUEUE = 1000
+PAUSE = 0.001
+"""Seconds after which who is sent a piece has surely taken it, if it is not busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Proxy:
         self._open: dict[int, Connection] = {}
         self._plans: list[_Plan] = []
         self._stalls: list[tuple[str, anyio.Event]] = []
-        self._pieces: list[tuple[str, int]] = []
+        self._pieces: list[tuple[str, int, float]] = []
         self._noted: str | None = None
         self._accepting: anyio.CancelScope | None = None
         self._tasks: TaskGroup | None = None
@@ -161,9 +163,9 @@ class Proxy:
             stall[1].set()
 
     @contextmanager
-    def split(self, size: int, what: str = "") -> Generator[None]:
-        """Pass answers on, for a while, in pieces of so many bytes; the client gets a turn between them."""
-        entry = (what, size)
+    def split(self, size: int, what: str = "", *, pause: float = 0.0) -> Generator[None]:
+        """Pass answers on, for a while, in pieces of so many bytes, with a pause in seconds after each."""
+        entry = (what, size, pause)
         self._pieces.append(entry)
         try:
             yield
@@ -261,7 +263,8 @@ class Proxy:
     async def _answer(self, connection: Connection, outside: UnixStream, data: bytes) -> None:
         """Pass on a piece of an answer, as far as it gets."""
         answer = connection.answer
-        for piece in self._in_pieces(answer.what, data):
+        size, pause = self._how_split(answer.what, data)
+        for piece in (data[at : at + size] for at in range(0, len(data), size)):
             while stalls := [event for what, event in self._stalls if re.match(what, answer.what)]:
                 await stalls[0].wait()
             arrives = answer.treat(piece)
@@ -269,11 +272,12 @@ class Proxy:
             await outside.send(arrives)
             if answer.at_its_limit:
                 connection.scope.cancel()
-            await checkpoint()
+            await anyio.sleep(pause)
 
-    def _in_pieces(self, what: str, data: bytes) -> Iterator[bytes]:
-        size = next((size for pattern, size in self._pieces if re.match(pattern, what)), len(data))
-        return (data[at : at + size] for at in range(0, len(data), size))
+    def _how_split(self, what: str, data: bytes) -> tuple[int, float]:
+        """Return the size of pieces, and the pause between them."""
+        found = (entry[1:] for entry in self._pieces if re.match(entry[0], what))
+        return next(found, (len(data), 0.0))
 
     def _note(self, answer: Answer, data: bytes) -> None:
         if self._noted is None or not re.match(self._noted, answer.what):
@@ -290,3 +294,15 @@ async def open_proxy(endpoint: str) -> AsyncGenerator[Proxy]:
         proxy = Proxy(Path(endpoint.removeprefix("unix://")), Path(folder) / "engine.sock")
         async with proxy.running():
             yield proxy
+
+
+async def main(endpoint: str, piece: int) -> None:
+    """Pass everything on in pieces of so many bytes; say where on standard output, and end with standard input."""
+    async with open_proxy(endpoint) as proxy:
+        with proxy.split(piece, pause=PAUSE):
+            print(proxy.endpoint, flush=True)  # noqa: T201 - this is a program
+            await anyio.wait_readable(sys.stdin)
+
+
+if __name__ == "__main__":
+    anyio.run(main, sys.argv[1], int(sys.argv[2]))
