@@ -5,6 +5,7 @@ The engines are those that ENGINES names. Exits with 1 if anything has failed.
 
 import argparse
 import faulthandler
+import logging
 import os
 import sys
 import traceback
@@ -26,6 +27,7 @@ LONGEST = 3600.0
 def main() -> int:
     """Run the scenarios and sum up."""
     options = _options()
+    logging.getLogger("clab_runtime").setLevel(logging.ERROR)  # it warns of each fault, and there are thousands
     names = os.environ.get("ENGINES", "docker-20.10 podman-4.3").split()
 
     def run(scenario: str, words: Sequence[str], name: str) -> Report:

@@ -82,7 +82,7 @@ class Connection:
 
 @dataclass(slots=True)
 class _Plan:
-    """What is to become of answers that begin from now on."""
+    """What is to become of answers that begin from now on, of each by the first plan that fits."""
 
     pattern: str
     times: float
@@ -254,11 +254,10 @@ class Proxy:
         self.requests[what] += 1
         connection.requests.append(what)
         connection.answer = answer = Answer(what, connection.number)
-        for plan in self._plans:
-            if plan.times > 0 and re.match(plan.pattern, what):
-                plan.times -= 1
-                answer.limit = plan.limit if answer.limit is None else answer.limit
-                answer.flips = plan.flips or answer.flips
+        plan = next((plan for plan in self._plans if plan.times > 0 and re.match(plan.pattern, what)), None)
+        if plan is not None:
+            plan.times -= 1
+            answer.limit, answer.flips = plan.limit, plan.flips
 
     async def _answer(self, connection: Connection, outside: UnixStream, data: bytes) -> None:
         """Pass on a piece of an answer, as far as it gets."""

@@ -4,13 +4,14 @@ Each way of cancelling goes through every case once. What is missing of its shar
 little, in answers that are cut into pieces of other sizes, which makes other await points.
 """
 
-import logging
 import os
+from dataclasses import dataclass
 from itertools import cycle
 
 import anyio
 
 from tests.engines import Engine
+from tests.faults.cases import Case
 from tests.faults.fuzzer import Tally, chosen, figures, fuzz, public_calls
 from tests.faults.ground import open_ground
 from tests.faults.report import Report
@@ -27,13 +28,13 @@ def run(engine: Engine, report: Report) -> None:
     """Cancel in every way on one engine its share of the calls."""
     share = report.scaled(CANCELS) // (len(WAYS) * report.engines)
     cancels = 0
-    logging.getLogger("clab_runtime").setLevel(logging.ERROR)  # what can't be ended from here is told each time
     os.environ[engine.variable] = engine.endpoint
     assert {case.of for case in chosen()} >= public_calls(), "a public call has no case"
     for way, (backend, natively) in WAYS.items():
         tally = Tally()
         for number, piece in enumerate(cycle(PIECES)):
-            anyio.run(_one_pass, engine, tally, report, natively, piece, share if number else 0, backend=backend)
+            this_pass = Pass(tally, piece, share if number else 0, natively=natively)
+            anyio.run(_carry_out, this_pass, engine, report, backend=backend)
             report.progress(f"{way}: {tally.total} cancels of {share}")
             if tally.total >= share:
                 break
@@ -44,18 +45,25 @@ def run(engine: Engine, report: Report) -> None:
     report.figure(f"{cancels} cancels over {len(public_calls())} public calls, in {len(WAYS)} ways")
 
 
-async def _one_pass(  # noqa: PLR0913, PLR0917 - what a pass is
-    engine: Engine,
-    tally: Tally,
-    report: Report,
-    natively: bool,
-    piece: int,
-    enough: int,  # noqa: FBT001
-) -> None:
-    """Go through all cases, in a further pass through those that cost little until there are enough."""
-    async with open_ground(engine, piece=piece) as ground:
+@dataclass(frozen=True)
+class Pass:
+    """Once through the cases."""
+
+    tally: Tally
+    piece: int
+    enough: int
+    """In a further pass: how many cancels will do."""
+    natively: bool
+
+    def skips(self, case: Case) -> bool:
+        """Tell whether a further pass leaves a case out."""
+        return self.enough > 0 and (self.tally.cost(case) > CHEAP or self.tally.total >= self.enough)
+
+
+async def _carry_out(this: Pass, engine: Engine, report: Report) -> None:
+    """Go through the cases."""
+    async with open_ground(engine, piece=this.piece) as ground:
         for case in chosen(report.words):
-            if enough and (tally.cost(case) > CHEAP or tally.total >= enough):
-                continue
-            await fuzz(ground, case, tally, natively=natively)
-            report.progress(f"{case.name}: {tally.total} cancels")
+            if not this.skips(case):
+                await fuzz(ground, case, this.tally, natively=this.natively)
+                report.progress(f"{case.name}: {this.tally.total} cancels")
