@@ -4,6 +4,7 @@ Every container is created, started, left to end by itself, and removed. A call 
 stopped, so that each has surely had its effect; the containers are in the middle of their lives then.
 """
 
+import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -88,14 +89,14 @@ class Churn:
         self._left = iter(range(lives))
         self._command = command
 
-    async def run(self) -> None:
-        """Let all containers live."""
+    async def run(self, until: float = math.inf) -> None:
+        """Let all containers live, or those begun before a moment of the event loop's clock."""
         async with anyio.create_task_group() as tasks:
             for _ in range(AT_ONCE[self._lab.engine.kind]):
-                tasks.start_soon(self._work)
+                tasks.start_soon(self._work, until)
 
-    async def _work(self) -> None:
-        for number in self._left:
+    async def _work(self, until: float) -> None:
+        while anyio.current_time() < until and (number := next(self._left, None)) is not None:
             await self._live(labels.container_name(self._lab.name, f"c{number}"))
 
     async def _live(self, name: str) -> None:
