@@ -162,7 +162,9 @@ class Engines:
             raise ExceptionGroup("engines that could not be taken down", failures)
 
     def _place(self, name: str) -> Path:
-        return self._directory / f"{name}{self._worker}"
+        """Choose a short directory, for there are engines that take no long one: `p4.3r` for podman-4.3-rootless."""
+        initials = "".join(word if word[0].isdigit() else word[0] for word in name.split("-"))
+        return self._directory / f"{initials}{self._worker}"
 
     def _up(self, name: str) -> Engine | EngineSetupError:
         try:

@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "models",
         "engine.auth",
         "engine.auth_file",
+        "engine.background",
         "engine.bounded",
         "engine.context",
         "engine.credentials",

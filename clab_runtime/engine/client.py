@@ -116,6 +116,11 @@ class EngineClient:
         self._closed = True
         await self._transport.aclose()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has been closed, so that every call fails."""
+        return self._closed
+
     async def info(self) -> EngineInfo:
         """Return which engine this is and which API version is spoken; asks GET /_ping the first time.
 

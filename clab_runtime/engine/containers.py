@@ -117,6 +117,18 @@ class Containers:
         }
         return self._client.stream("GET", _path(container, "logs"), query=query)
 
+    def stats(self, container: str) -> "RawStream":
+        """Return what a container uses, as JSON objects, one a second on Docker; GET /containers/{id}/stats."""
+        return self._client.stream("GET", _path(container, "stats"), query={"stream": True})
+
+    async def stats_once(self, container: str) -> schema.Stats:
+        """Return what a container uses now; GET /containers/{id}/stats.
+
+        Engines before API 1.41 measure twice, and some later ones wait for their next round: it may take two seconds.
+        """
+        query = {"stream": False, "one-shot": True}
+        return await self._client.request("GET", _path(container, "stats"), schema.Stats, query=query, dedicated=True)
+
     async def attach(
         self, container: str, *, stdin: bool = False, output: bool = True, detach_keys: str | None = None
     ) -> "Duplex":
@@ -132,6 +144,10 @@ class Containers:
             "detachKeys": detach_keys,
         }
         return await self._client.upgrade(_path(container, "attach"), query=query)
+
+    async def resize(self, container: str, *, width: int, height: int) -> None:
+        """Set the size of a container's TTY, in characters; POST /containers/{id}/resize."""
+        await self._client.call("POST", _path(container, "resize"), query={"w": width, "h": height})
 
     async def stat(self, container: str, path: str) -> schema.PathStat:
         """Tell what stands at a path in a container, which need not run; HEAD /containers/{id}/archive."""

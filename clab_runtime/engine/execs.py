@@ -26,12 +26,17 @@ class Execs:
         path = f"/containers/{segment(container, 'container')}/exec"
         return (await self._client.request("POST", path, schema.Created, json=command)).id
 
-    async def start(self, exec_id: str, *, tty: bool = False) -> "Duplex":
+    async def start(self, exec_id: str, *, tty: bool = False, console_size: tuple[int, int] | None = None) -> "Duplex":
         """Start a prepared command and return its standard streams; POST /exec/{id}/start.
 
-        Without a TTY what is received is framed (see FrameDecoder).
+        Without a TTY what is received is framed (see FrameDecoder). `console_size`, the TTY's rows and columns from its
+        beginning on, is ignored by engines below API 1.42.
         """
-        return await self._client.upgrade(_path(exec_id, "start"), json=schema.ExecStart(tty=tty))
+        start = schema.ExecStart(tty=tty)
+        if console_size is not None:
+            start.console_size = console_size
+            start.height, start.width = console_size
+        return await self._client.upgrade(_path(exec_id, "start"), json=start)
 
     async def start_detached(self, exec_id: str) -> None:
         """Start a prepared command and leave it alone; POST /exec/{id}/start."""

@@ -7,8 +7,10 @@ from urllib.parse import quote, urlencode
 
 from clab_runtime.errors import InvalidValueError, not_writable
 
-QueryValue = str | int | float | bool | None | Mapping[str, Sequence[str]]
-"""A query's value: None leaves the key out, a mapping is the engine's `filters` (JSON), a bool 1 or 0."""
+QueryValue = str | int | float | bool | None | tuple[str, ...] | Mapping[str, Sequence[str]]
+"""A query's value: None leaves the key out, a mapping is the engine's `filters` (JSON), a bool 1 or 0.
+
+A tuple has the key come once for each of its values."""
 
 
 _WAYS = frozenset({"", ".", ".."})
@@ -40,11 +42,18 @@ def with_query(path: str, query: Mapping[str, QueryValue] | None) -> str:
     """Append the query's values that are set."""
     if not query:
         return path
-    pairs = [(key, _text(value)) for key, value in query.items() if value is not None]
+    pairs = [(key, _text(item)) for key, value in query.items() for item in _items(value)]
     try:
         return f"{path}?{urlencode(pairs)}" if pairs else path
     except UnicodeEncodeError as exc:
         raise not_writable("query", exc) from exc
+
+
+def _items(value: QueryValue) -> tuple[QueryValue, ...]:
+    """Tell how often a key comes, and with what."""
+    if value is None:
+        return ()
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _text(value: QueryValue) -> str:

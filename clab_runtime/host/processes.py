@@ -16,7 +16,15 @@ def belongs_to(pid: int, container_id: str) -> bool:
     process = Path("/proc", str(pid))
     if container_id in (process / "cgroup").read_text():
         return True
-    return any(container_id in (parent / "cmdline").read_text(errors="replace") for parent in _ancestors(process))
+    while True:
+        try:
+            return any(container_id in _command_line(parent) for parent in _ancestors(process))
+        except (FileNotFoundError, ProcessLookupError):  # a parent has just ended, and another one has taken its place
+            (process / "status").read_text()
+
+
+def _command_line(process: Path) -> str:
+    return (process / "cmdline").read_text(errors="replace")
 
 
 def _ancestors(process: Path) -> Iterator[Path]:

@@ -19,6 +19,9 @@ from clab_runtime.models.network import MgmtNet
 from clab_runtime.models.node import DNSConfig, HealthcheckConfig, NodeConfig, PullPolicy
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.pull import PullProgress
+from clab_runtime.models.session import SessionOutput, TerminalSize
+from clab_runtime.models.stats import ContainerStats, InterfaceStats
+from clab_runtime.models.waiting import LogMatch, WaitCondition, WaitFor, WaitResult
 
 __all__ = [
     "Bind",
@@ -26,6 +29,7 @@ __all__ = [
     "ContainerChange",
     "ContainerEvent",
     "ContainerMount",
+    "ContainerStats",
     "ContainerStatus",
     "DNSConfig",
     "Endpoint",
@@ -46,7 +50,9 @@ __all__ = [
     "HealthcheckConfig",
     "ImageConfig",
     "ImageInspect",
+    "InterfaceStats",
     "LogLine",
+    "LogMatch",
     "MgmtNet",
     "Node",
     "NodeConfig",
@@ -56,8 +62,13 @@ __all__ = [
     "PullProgress",
     "RootFS",
     "RuntimeConfig",
+    "SessionOutput",
     "StreamName",
+    "TerminalSize",
     "VerifyLinkParams",
     "Volume",
+    "WaitCondition",
+    "WaitFor",
+    "WaitResult",
     "labels",
 ]

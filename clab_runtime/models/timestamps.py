@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+_FRACTION = re.compile(r"\.(\d+)")
 _DECIMALS = re.compile(r"(\.\d{6})\d+")
 
 
@@ -10,6 +11,13 @@ def from_nanoseconds(nanoseconds: int) -> datetime:
     """Make an aware UTC datetime; what is finer than a microsecond is cut off."""
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=rest // 1000)
+
+
+def nanoseconds_of(text: str) -> int:
+    """Read RFC 3339 as nanoseconds since the epoch."""
+    moment = from_rfc3339(text).replace(microsecond=0)
+    fraction = _FRACTION.search(text)
+    return int(moment.timestamp()) * 1_000_000_000 + int((fraction[1] if fraction else "").ljust(9, "0")[:9])
 
 
 def from_rfc3339(text: str) -> datetime:

@@ -4,10 +4,13 @@ from datetime import datetime
 from typing import Final
 
 from clab_runtime.errors import InvalidValueError
-from clab_runtime.models import NodeConfig
+from clab_runtime.models import LogMatch, NodeConfig, TerminalSize, WaitFor
 
 MOST_LINES: Final = 2**31 - 1
 """Lines of a log that any engine can count."""
+
+LEAST_INTERVAL: Final = 0.1
+"""Seconds between two measurements of a container."""
 
 
 def check_option(option: object) -> None:
@@ -54,7 +57,22 @@ def timestamp(field: str, moment: object) -> float | None:
     return seconds
 
 
+def check_condition(condition: object) -> None:
+    """Refuse what nobody can wait for; people pass the pattern itself."""
+    if not isinstance(condition, WaitFor | LogMatch):
+        allowed = ", ".join(f"WaitFor.{each.name}" for each in WaitFor)
+        raise InvalidValueError("condition", condition, f"give LogMatch(pattern), or one of {allowed}")
+
+
 def check_seconds(field: str, seconds: object, *, least: float = 0) -> None:
     """Refuse what is no time to wait; not-a-number is none."""
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= least:
         raise InvalidValueError(field, seconds, f"give seconds, {least:g} or more")
+
+
+def check_size(size: object, *, tty: bool) -> None:
+    """Refuse what is no size, and one where there is no terminal."""
+    if size is not None and not isinstance(size, TerminalSize):
+        raise InvalidValueError("size", size, "give a TerminalSize(width, height)")
+    if size is not None and not tty:
+        raise InvalidValueError("size", size, "only a terminal has a size: give tty=True")

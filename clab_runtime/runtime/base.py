@@ -1,12 +1,16 @@
 """ContainerRuntime: the interface of all runtimes, each method documented here; and the options of `init`."""
 
+import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from clab_runtime.models import (
     Bind,
+    ContainerChange,
     ContainerEvent,
+    ContainerStats,
     ContainerStatus,
     EventStreamOptions,
     ExecCmd,
@@ -21,7 +25,11 @@ from clab_runtime.models import (
     PullPolicy,
     PullProgress,
     RuntimeConfig,
+    TerminalSize,
+    WaitCondition,
+    WaitResult,
 )
+from clab_runtime.runtime.session import Session
 from clab_runtime.stream import Stream
 
 
@@ -197,7 +205,7 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def is_healthy(self, container: str) -> bool:
-        """Tell whether a container's health check says healthy; GET /containers/{id}/json.
+        """Tell whether a container's health check says healthy; GET /containers/{id}/json, GET /events.
 
         Raises InvalidValueError when it has no health check.
         """
@@ -238,6 +246,38 @@ class ContainerRuntime(ABC):
         """Start a command as root and leave it alone; POST /containers/{id}/exec, POST /exec/{id}/start."""
 
     @abstractmethod
+    def open_exec(  # noqa: PLR0913 - the endpoint's own parameters
+        self,
+        container: str,
+        command: ExecCmd,
+        *,
+        tty: bool = False,
+        stdin: bool = True,
+        size: TerminalSize | None = None,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str = "",
+    ) -> Session:
+        """Run a command, as root or as `user`, in a session: with its input, its output and its end.
+
+        POST /containers/{id}/exec, POST /exec/{id}/start, once the session is entered. `tty` gives the command a
+        terminal, of this `size`; `env` and `workdir` are added to, or replace, what the container has. A session that
+        is left, or cancelled, kills the command where it can, and logs a warning where not. Raises ConflictError, on
+        entering, when the container does not run.
+        """
+
+    @abstractmethod
+    def attach(self, container: str, *, stdin: bool = True, size: TerminalSize | None = None) -> Session:
+        """Attach to a running container's own input and output in a session; POST /containers/{id}/attach.
+
+        What the container wrote before is in its log. With `stdin` the session can send, if the container was made with
+        an input, as nodes are. `size` is what its terminal is set to; without one it is left as it is. Leaving the
+        session leaves the container alone; but Podman ends the input of a container without a terminal, which no node
+        is, when a session with `stdin` is left. Raises ContainerExitedError, on entering, when the container does not
+        run, and ConflictError when it is paused. GET /containers/{id}/json.
+        """
+
+    @abstractmethod
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
         """Write to a running container's standard input, which stays open; POST /containers/{id}/attach.
 
@@ -256,6 +296,49 @@ class ContainerRuntime(ABC):
         can't be read or is no regular file, SourceFileError when it changes meanwhile, NotFoundError when the
         container, or the directory in it, is missing, and UnsupportedOperationError where Docker would write below a
         tmpfs. Failed or cancelled in the middle it removes what has arrived, or logs a warning that it can't.
+        """
+
+    # ------------------------------------------------------------ waits
+
+    @abstractmethod
+    async def wait_all(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the error that it raises says what was waited for
+    ) -> Sequence[WaitResult]:
+        """Wait for so many seconds until all containers have come to a condition; GET /events, GET /containers/json.
+
+        A condition is one of WaitFor, or LogMatch("login:"): a line that a container has ever written. The results
+        are in the order of the containers. One that is created is waited for until it is started. EXITED is met by
+        an end after which a restart policy starts the container again; other waits go on over such an end.
+
+        The first container that can't come to it raises: ContainerExitedError, with the evidence, when it ended (or
+        was removed after its end was seen); NotFoundError when there is none, or it was removed (for EXITED: without
+        its end being seen); ContainerUnhealthyError when the engine calls it unhealthy, which ends waits for HEALTHY
+        and for a line; InvalidValueError when HEALTHY is waited for without a health check; EngineProtocolError where
+        nobody knows how it ended. WaitTimeoutError names the containers still waited for, as they were seen last.
+
+        All waits of a runtime share one stream of events, and one list of the containers to begin with and every 15
+        seconds; a few at a time are looked at one by one instead, GET /containers/{id}/json. Where Podman keeps no
+        events, or the connection is lost, lists at least every half second take their place, and an engine that is
+        away for a minute raises EngineConnectionError. Where nobody else runs Podman's health checks, the wait does,
+        GET /libpod/containers/{id}/healthcheck.
+        """
+
+    @abstractmethod
+    async def wait_any(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the error that it raises says what was waited for
+    ) -> WaitResult:
+        """Wait for so many seconds until the first of the containers has come to a condition; see `wait_all`.
+
+        Those that can't come to it are left out; when none is left, the error of the first is raised, with the others
+        as notes.
         """
 
     # ------------------------------------------------------------ streams
@@ -303,6 +386,46 @@ class ContainerRuntime(ABC):
         UnsupportedOperationError when Podman keeps no events.
         """
 
+    @abstractmethod
+    def watch(self, filters: Sequence[GenericFilter] = ()) -> Stream[ContainerChange]:
+        """Stream the containers that all filters let pass, and then how they change; GET /events, GET /containers/json.
+
+        First each container that is there is ADDED, then SYNCED says that these were all. From then on each is ADDED
+        when it comes into the set, CHANGED when something about it is different (but its age, which `status` tells),
+        and REMOVED when it goes, or the filters do not let it pass any more. Where events are missing there is a GAP,
+        then what has changed by a new list, and SYNCED. Whoever applies the changes in order, by the containers' ids,
+        has the set of `list_containers` whenever all is quiet: at once, or within a minute for what no event tells of,
+        such as a network's address. Between two looks a container may have changed several times, and that is told
+        once; so a slow consumer costs nothing. A list that fails is tried again as long as the events go on.
+
+        Raises what `stream_events` does, EngineError of the class that fits when a list is refused, and what a list
+        fails of for a minute while the engine is there.
+        """
+
+    @abstractmethod
+    async def get_stats(self, container: str) -> ContainerStats:
+        """Measure once what a running container uses; GET /containers/{id}/stats, GET /libpod/containers/stats.
+
+        Its `cpu_percent` is None, since that takes two measurements: `stream_stats` has it. It takes up to two seconds
+        on Dockers that wait for their next round. Raises ContainerExitedError, with the evidence, when the container
+        does not run, NotFoundError when there is none, and UnsupportedOperationError on a rootless Podman without
+        cgroups of version 2.
+        """
+
+    @abstractmethod
+    def stream_stats(self, containers: str | Sequence[str], *, interval: float = 1.0) -> Stream[ContainerStats]:
+        """Stream what running containers use, one item for each every `interval` seconds; GET /containers/{id}/stats.
+
+        The items of all containers come in one stream, each with its container's name. Docker measures once a second at
+        most, Podman is asked for all at once (GET /libpod/containers/stats), and `interval` is 0.1 or more. Who is slow
+        to ask gets the latest item of each container, not every one.
+
+        The last item of a container that ends, or is removed, has `ended` set; the others go on, and the stream is
+        complete when all have ended. A lost connection costs measurements only. Raises, when it is entered,
+        ContainerExitedError, with the evidence, when one does not run, and NotFoundError when there is none; later
+        EngineConnectionError when no measurement has come for 60 s, and UnsupportedOperationError as `get_stats` does.
+        """
+
 
 class StartedContainer(ABC):
     """A handle to a container that has been started."""
@@ -314,14 +437,15 @@ class StartedContainer(ABC):
 
     @abstractmethod
     async def wait_running(self) -> None:
-        """Wait, without a limit, until it runs; GET /containers/{id}/json.
+        """Wait, without a limit, until it runs; GET /containers/{id}/json, GET /events.
 
         Raises ContainerExitedError, with the evidence, when it ended instead, and NotFoundError when it was removed.
+        All waits of a handle are those of `ContainerRuntime.wait_all` for one container.
         """
 
     @abstractmethod
     async def wait_exited(self) -> int:
-        """Wait, without a limit, until it ends, and return its exit code; POST /containers/{id}/wait.
+        """Wait, without a limit, until it ends, and return its exit code; GET /containers/{id}/json, GET /events.
 
         One that is started again by its restart policy has ended, too. Raises NotFoundError when it was removed before
         the wait began; a removal meanwhile is an end.
@@ -329,10 +453,23 @@ class StartedContainer(ABC):
 
     @abstractmethod
     async def wait_healthy(self) -> None:
-        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json.
+        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json, GET /events.
 
         Raises ContainerUnhealthyError when the engine calls it unhealthy instead, ContainerExitedError when it ended,
         NotFoundError when it was removed, and InvalidValueError when it has no health check.
+        """
+
+    @abstractmethod
+    async def wait_removed(self) -> None:
+        """Wait, without a limit, until the engine has it no more; GET /containers/{id}/json, GET /events."""
+
+    @abstractmethod
+    async def wait_log(self, pattern: str | re.Pattern[str]) -> LogLine:
+        """Wait, without a limit, for a line that it has ever written, and return it; GET /containers/{id}/logs.
+
+        A string is searched for as it is, a compiled pattern by its `search`, in each line as text. Raises
+        ContainerExitedError when it ended without it, ContainerUnhealthyError when the engine calls it unhealthy,
+        NotFoundError when it was removed, and UnsupportedOperationError when its log can't be read.
         """
 
 

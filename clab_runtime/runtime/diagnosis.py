@@ -25,15 +25,21 @@ _SIGNALLED = 128
 """An exit code above it stands for a signal."""
 
 
-async def diagnose(engine: EngineClient, container: str) -> ContainerExitedError:
-    """Make the error with all the evidence that can be had; GET /containers/{id}/json, GET /containers/{id}/logs."""
+async def diagnose(
+    engine: EngineClient, container: str, *, called: str = "", exit_code: int | None = None
+) -> ContainerExitedError:
+    """Make the error with all the evidence that can be had; GET /containers/{id}/json, GET /containers/{id}/logs.
+
+    It speaks of the container as it is called, and has the exit code that is known already.
+    """
     inspect = await engine.containers.inspect(container)
     state = inspect.state
+    code = state.exit_code if exit_code is None else exit_code
     return ContainerExitedError(
-        container,
-        exit_code=state.exit_code,
+        called or container,
+        exit_code=code,
         oom_killed=state.oom_killed,
-        signal=_signal_name(state.exit_code),
+        signal=signal_name(code),
         error=state.error,
         health_log=health_log(inspect),
         last_lines=await _last_lines(engine, container, tty=inspect.config.tty),
@@ -54,7 +60,7 @@ async def raise_unless_running(engine: EngineClient, container: str) -> None:
         raise await diagnose(engine, container)
 
 
-def _signal_name(exit_code: int) -> str | None:
+def signal_name(exit_code: int) -> str | None:
     """Name the signal that an exit code stands for."""
     try:
         return signal.Signals(exit_code - _SIGNALLED).name

@@ -15,11 +15,14 @@ from clab_runtime.engine.raw import RawStream
 from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.host.netlink import IPInterface
-from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime.faults import TransientFault
+from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
+from clab_runtime.streams.event_memory import EventHistory
 
 Create = Callable[[EngineClient], Awaitable[str]]
 """What creates a container, and returns its id."""
@@ -151,8 +154,28 @@ class Dialect(Protocol):
         """Wait for a container's end and return its exit code; raise EngineProtocolError where nobody knows it."""
         ...
 
-    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look at a container whose health is awaited; where nobody runs its check, run it when it is due."""
+    @property
+    def tells_events(self) -> bool:
+        """Whether the engine keeps events."""
+        ...
+
+    @property
+    def leaves_checks_alone(self) -> bool:
+        """Whether health checks may be run by nobody, unless `keep_checked` does."""
+        ...
+
+    async def keep_checked(
+        self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
+    ) -> None:
+        """Run a container's check whenever it is due and nobody else runs it, and tell what is seen, without end."""
+        ...
+
+    async def glances(self, engine: EngineClient) -> Sequence[Glance]:
+        """List all containers in one request, with their health where it is known."""
+        ...
+
+    async def look(self, engine: EngineClient, container: str) -> Glance:
+        """Look at one container exactly."""
         ...
 
     async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
@@ -169,16 +192,29 @@ class Dialect(Protocol):
         """Read a part of a container's log."""
         ...
 
-    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Prepare to read the engine's events from now on."""
+    @property
+    def event_history(self) -> EventHistory:
+        """What the engine remembers of its events."""
         ...
 
-    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
-        """Return what puts one stream's events into Docker's words; it makes None of one that says nothing new."""
+    async def listen(self, engine: EngineClient, since: str) -> RawStream:
+        """Prepare to read the engine's events since a moment on its clock, `seconds.nanoseconds`."""
+        ...
+
+    def event_reader(self) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Return what puts events, which come in order, into Docker's words; it makes None of one of no interest."""
         ...
 
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List the containers that are wanted, in every state; one that vanishes meanwhile is left out."""
+        ...
+
+    async def measure(self, engine: EngineClient, container: str) -> ContainerStats | None:
+        """Measure a container, by its id; None: it does not run."""
+        ...
+
+    async def follow_stats(self, engine: EngineClient, board: StatsBoard) -> None:
+        """Measure the containers of a board again and again, until all have ended."""
         ...
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:

@@ -13,18 +13,18 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_docker
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.errors import EngineProtocolError
-from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
-from clab_runtime.runtime import cooc, copying, docker_listing, removal, stdin, stopping
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
+from clab_runtime.runtime import cooc, copying, docker_events, docker_listing, docker_stats, removal, stdin, stopping
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.docker_networks import DockerNetworks
 from clab_runtime.runtime.docker_spec import container_request
 from clab_runtime.runtime.engine_runtime import EngineRuntime
-from clab_runtime.runtime.event_filters import engine_time, event_filters
 from clab_runtime.runtime.faults import START_FAULTS
+from clab_runtime.runtime.glances import Glance, docker_glances, exact_glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.reading_logs import read_logs
-from clab_runtime.runtime.translate import event_from_wire
+from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 
 
@@ -43,6 +43,9 @@ class DockerDialect:
     timeout = 30.0
     networks = DockerNetworks()
     start_faults = START_FAULTS
+    event_history = docker_events.HISTORY
+    tells_events = True
+    leaves_checks_alone = False
 
     def check_engine(self, info: EngineInfo) -> None:
         """Take every engine whose API is spoken: that was found out before."""
@@ -103,9 +106,18 @@ class DockerDialect:
             )
         return result.status_code
 
-    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look; dockerd runs the check itself; GET /containers/{id}/json."""
-        return await engine.containers.inspect(container)
+    async def keep_checked(
+        self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
+    ) -> None:
+        """Do nothing: dockerd runs the checks itself."""
+
+    async def glances(self, engine: EngineClient) -> Sequence[Glance]:
+        """List; GET /containers/json."""
+        return await docker_glances(engine)
+
+    async def look(self, engine: EngineClient, container: str) -> Glance:
+        """Inspect; GET /containers/{id}/json."""
+        return exact_glance(await engine.containers.inspect(container))
 
     async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
         """Attach, and write; POST /containers/{id}/attach."""
@@ -121,18 +133,25 @@ class DockerDialect:
         """Read a log; GET /containers/{id}/logs."""
         return read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
-    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Listen from now on the engine's clock: dockerd answers before it listens; GET /events."""
-        return engine.system.events(filters=event_filters(options), since=await engine_time(engine))
+    async def listen(self, engine: EngineClient, since: str) -> RawStream:
+        """Listen since a moment, for dockerd answers before it listens; GET /events."""
+        return docker_events.listen(engine, since)
 
-    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
-        """Take dockerd's words, and its choice."""
-        del options
-        return event_from_wire
+    def event_reader(self) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Take dockerd's words."""
+        return docker_events.translate
 
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List, and look at those that have a process; GET /containers/json, GET /containers/{id}/json."""
         return await docker_listing.list_containers(engine, selection)
+
+    async def measure(self, engine: EngineClient, container: str) -> ContainerStats | None:
+        """Measure; GET /containers/{id}/stats."""
+        return await docker_stats.measure(engine, container)
+
+    async def follow_stats(self, engine: EngineClient, board: StatsBoard) -> None:
+        """Have dockerd measure once a second; GET /containers/{id}/stats."""
+        await docker_stats.follow(engine, board)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:
         """Mount dockerd's containers directory and /run/netns; GET /info."""

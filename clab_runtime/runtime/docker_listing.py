@@ -29,7 +29,7 @@ def _listed(summary: schema.ContainerSummary, inspect: schema.ContainerInspect |
     """Add the process's number, if the container was looked at."""
     if inspect is None:
         return ListedContainer(summary)
-    return ListedContainer(_current(summary, inspect), inspect.state.pid)
+    return ListedContainer(_current(summary, inspect), inspect.state.pid, inspect.state.status != summary.state)
 
 
 def _current(summary: schema.ContainerSummary, inspect: schema.ContainerInspect) -> schema.ContainerSummary:

@@ -3,9 +3,10 @@
 Where Docker and Podman differ, a Dialect is asked.
 """
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import datetime
 from types import MappingProxyType
 
@@ -22,7 +23,9 @@ from clab_runtime.errors import (
 from clab_runtime.host.side import HostSide
 from clab_runtime.models import (
     Bind,
+    ContainerChange,
     ContainerEvent,
+    ContainerStats,
     ContainerStatus,
     EventStreamOptions,
     ExecCmd,
@@ -37,31 +40,44 @@ from clab_runtime.models import (
     PullPolicy,
     PullProgress,
     RuntimeConfig,
+    TerminalSize,
+    WaitCondition,
+    WaitResult,
 )
 from clab_runtime.models.given import check_instance
 from clab_runtime.runtime import arguments, mgmt, settings
+from clab_runtime.runtime.attach_session import AttachCounterpart
 from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
 from clab_runtime.runtime.copying import copy_file
 from clab_runtime.runtime.diagnosis import log_last_output
 from clab_runtime.runtime.dialect import Dialect
+from clab_runtime.runtime.engine_session import EngineSession
+from clab_runtime.runtime.events import EngineEvents, wanted_by
+from clab_runtime.runtime.exec_session import ExecCounterpart, exec_request
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
-from clab_runtime.runtime.listing import list_all
+from clab_runtime.runtime.listing import Seen, Selection, checked_filters, list_all, look
 from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.measuring import StatsSource, checked_names, measure_once
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.pulling import Pulls
+from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import EngineStartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
+from clab_runtime.runtime.waiting import Pause, Waits
+from clab_runtime.runtime.watching import WatchSource
 from clab_runtime.stream import Stream
-from clab_runtime.streams.events import EventSource
+from clab_runtime.streams.event_hub import EventHub
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
+
+_NOT_INITIALISED = "this runtime has not been initialised; use open_runtime(), or await init()"
 
 
 class EngineRuntime(ContainerRuntime):
@@ -74,6 +90,8 @@ class EngineRuntime(ContainerRuntime):
         self._config = RuntimeConfig()
         self._mgmt = MgmtNet()
         self._client: EngineClient | None = None
+        self._hub: EventHub | None = None
+        self._waits: Waits | None = None
         self._host = HostSide()
         self._mgmt_host = MgmtHost(dialect.networks, self._host)
         self._cooc_mounts: Sequence[Bind] = ()
@@ -115,8 +133,15 @@ class EngineRuntime(ContainerRuntime):
     def _engine(self) -> EngineClient:
         """The engine client, once there is one."""
         if self._client is None:
-            raise ContainerRuntimeError("this runtime has not been initialised; use open_runtime(), or await init()")
+            raise ContainerRuntimeError(_NOT_INITIALISED)
         return self._client
+
+    @property
+    def _events(self) -> EventHub:
+        """All streams of events, which share a connection."""
+        if self._hub is None:
+            self._hub = EventHub(EngineEvents(self._engine, self._dialect))
+        return self._hub
 
     @property
     def _timeout(self) -> float:
@@ -132,6 +157,8 @@ class EngineRuntime(ContainerRuntime):
         self._dialect.networks.check(self._mgmt, None)  # what is malformed is refused before anything is asked for
         await self.aclose()
         self._client = EngineClient(self._dialect.resolve(self._endpoint), timeout=self._timeout)
+        self._hub = None
+        self._waits = Waits(self._client, self._dialect, self.stream_events, self._whole_log)
         try:
             await self._get_in_touch(self._client)
         except BaseException:
@@ -156,6 +183,10 @@ class EngineRuntime(ContainerRuntime):
             self._mgmt = msgspec.structs.replace(self._mgmt, bridge=networks.bridge(network))
 
     async def aclose(self) -> None:
+        if self._waits is not None:
+            self._waits.close()
+        if self._hub is not None:
+            await self._hub.aclose()
         if self._client is not None:
             await self._client.aclose()
 
@@ -215,7 +246,7 @@ class EngineRuntime(ContainerRuntime):
         await ride_out(self._dialect.start_faults, self._faults, lambda: engine.containers.start(container))
         await self._mgmt_host.open_after_start(engine, self._mgmt, node.config, container)
         await link_namespace(engine, self._host, container, long_name)
-        return EngineStartedContainer(engine, container, self._dialect)
+        return EngineStartedContainer(container, self._waiting)
 
     async def stop_container(self, container: str, signal: str | None = None) -> None:
         if signal is None:
@@ -270,6 +301,31 @@ class EngineRuntime(ContainerRuntime):
     async def exec_not_wait(self, container: str, command: ExecCmd) -> None:
         await execute_detached(self._engine, container, command)
 
+    def open_exec(  # noqa: PLR0913 - the interface's own
+        self,
+        container: str,
+        command: ExecCmd,
+        *,
+        tty: bool = False,
+        stdin: bool = True,
+        size: TerminalSize | None = None,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str = "",
+    ) -> Session:
+        named(container, "container")
+        request = exec_request(command, tty=tty, stdin=stdin, user=user, env=env or {}, workdir=workdir)
+        arguments.check_size(size, tty=tty)
+        engine = self._engine
+        return EngineSession(engine, ExecCounterpart(engine, container, command, request, size), size)
+
+    def attach(self, container: str, *, stdin: bool = True, size: TerminalSize | None = None) -> Session:
+        named(container, "container")
+        arguments.check_flag("stdin", stdin)
+        arguments.check_size(size, tty=True)
+        engine = self._engine
+        return EngineSession(engine, AttachCounterpart(engine, self._dialect, container, stdin=stdin), size)
+
     async def write_to_stdin_no_wait(self, container: str, data: bytes) -> None:
         await self._dialect.write_to_stdin(self._engine, container, data, self._timeout)
 
@@ -282,6 +338,40 @@ class EngineRuntime(ContainerRuntime):
             self._timeout,
             check_destination=self._dialect.check_destination,
         )
+
+    # ------------------------------------------------------------ waits
+
+    async def wait_all(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the interface's own
+    ) -> Sequence[WaitResult]:
+        return await self._waiting.for_all(containers, condition, timeout)
+
+    async def wait_any(
+        self,
+        containers: Sequence[str],
+        condition: WaitCondition,
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the interface's own
+    ) -> WaitResult:
+        return await self._waiting.for_any(containers, condition, timeout)
+
+    def bell(self, container: str) -> AbstractAsyncContextManager[Pause]:
+        """Give what waits until something happens to a container, for those who look themselves."""
+        return self._waiting.bell(container)
+
+    @property
+    def _waiting(self) -> Waits:
+        """The waits, once there is an engine."""
+        if self._waits is None:
+            raise ContainerRuntimeError(_NOT_INITIALISED)
+        return self._waits
+
+    def _whole_log(self, container: str, follow: bool) -> Stream[LogLine]:  # noqa: FBT001 - a ReadLog
+        return self.stream_logs(container, follow=follow)
 
     # ------------------------------------------------------------ streams
 
@@ -307,5 +397,21 @@ class EngineRuntime(ContainerRuntime):
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
         options = EventStreamOptions() if options is None else options
         check_instance("options", options, EventStreamOptions)
-        engine = self._engine
-        return Stream(EventSource(lambda: self._dialect.listen(engine, options), self._dialect.event_reader(options)))
+        return self._events.subscribe(wanted_by(options), options)
+
+    def watch(self, filters: Sequence[GenericFilter] = ()) -> Stream[ContainerChange]:
+        filters, engine = checked_filters(filters), self._engine
+
+        async def look_at(ids: Collection[str] | None) -> Sequence[Seen]:
+            found = await look(engine, self._dialect, Selection(filters, ids), self._mgmt.network)
+            return [Seen(seen.container.with_runtime(self), seen.stale) for seen in found]
+
+        return Stream(WatchSource(self.stream_events, look_at))
+
+    async def get_stats(self, container: str) -> ContainerStats:
+        return await measure_once(self._engine, self._dialect.measure, container)
+
+    def stream_stats(self, containers: str | Sequence[str], *, interval: float = 1.0) -> Stream[ContainerStats]:
+        arguments.check_seconds("interval", interval, least=arguments.LEAST_INTERVAL)
+        names = checked_names(containers)
+        return Stream(StatsSource(self._engine, self._dialect.follow_stats, names, interval))

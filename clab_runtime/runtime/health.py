@@ -7,6 +7,7 @@ from clab_runtime.errors import InvalidValueError
 
 HEALTHY = "healthy"
 UNHEALTHY = "unhealthy"
+NO_CHECK = "it has no health check; give its node a healthcheck"
 _NO_CHECK = ("", "none")
 
 
@@ -14,7 +15,7 @@ def health_of(inspect: schema.ContainerInspect, container: str) -> schema.Health
     """Return a container's health; raise InvalidValueError when nothing checks it."""
     health = inspect.state.health
     if health is None or health.status in _NO_CHECK:
-        raise InvalidValueError("container", container, "it has no health check; give its node a healthcheck")
+        raise InvalidValueError("container", container, NO_CHECK)
     return health
 
 

@@ -1,7 +1,7 @@
 """Listing containers: which ones an engine is asked for, and what is made of its answer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.models import GenericContainer, GenericFilter
+from clab_runtime.models.base import is_list
 from clab_runtime.models.given import check
 from clab_runtime.runtime.translate import container_from_summary
 
@@ -21,20 +22,31 @@ class ListedContainer(msgspec.Struct, frozen=True):
 
     summary: schema.ContainerSummary
     pid: int = 0
+    stale: bool = False
+    """Whether the engine's list was behind: the state has been set right, but other things may be as they were."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A container as it was seen, and whether some of that is out of date, so that one has to look again."""
+
+    container: GenericContainer
+    stale: bool = False
 
 
 class Selection:
-    """Which containers are wanted: those that all filters let pass."""
+    """Which containers are wanted: those that all filters let pass, and of these, if ids are given, just those."""
 
-    def __init__(self, filters: Sequence[GenericFilter]) -> None:
-        """Take the filters."""
+    def __init__(self, filters: Sequence[GenericFilter], ids: Collection[str] | None = None) -> None:
+        """Take the filters, and whole ids."""
         self._filters = filters
-        self.query = _engine_filters(filters)
+        self._ids = ids
+        self.query = _engine_filters(filters) | ({} if ids is None else {"id": sorted(ids)})
         """What an engine can choose by itself."""
 
     def has(self, summary: schema.ContainerSummary) -> bool:
         """Hold a container against the filters; the engine's own answer is only a first choice."""
-        return all(_passes(summary, condition) for condition in self._filters)
+        is_meant = self._ids is None or summary.id in self._ids
+        return is_meant and all(_passes(summary, condition) for condition in self._filters)
 
 
 class Lister(Protocol):
@@ -49,9 +61,23 @@ async def list_all(
     engine: EngineClient, lister: Lister, filters: Sequence[GenericFilter], mgmt_network: str
 ) -> Sequence[GenericContainer]:
     """List the containers that all filters let pass; one that vanishes meanwhile is left out."""
+    selection = Selection(checked_filters(filters))
+    return [seen.container for seen in await look(engine, lister, selection, mgmt_network)]
+
+
+def checked_filters(filters: Sequence[GenericFilter]) -> Sequence[GenericFilter]:
+    """Refuse what is no list of filters; return the list as it is by now, whatever its owner goes on to do with it."""
+    filters = tuple(filters) if is_list(filters) else filters
     check("filters", filters, Sequence[GenericFilter])
-    found = await lister.list_containers(engine, Selection(filters))
-    return [container_from_summary(item.summary, pid=item.pid, mgmt_network=mgmt_network) for item in found]
+    return filters
+
+
+async def look(engine: EngineClient, lister: Lister, selection: Selection, mgmt_network: str) -> Sequence[Seen]:
+    """List the containers that are wanted; one that vanishes meanwhile is left out."""
+    return [
+        Seen(container_from_summary(item.summary, pid=item.pid, mgmt_network=mgmt_network), item.stale)
+        for item in await lister.list_containers(engine, selection)
+    ]
 
 
 def ended_status(exit_code: int) -> str:

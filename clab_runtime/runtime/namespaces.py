@@ -39,17 +39,22 @@ async def link_namespace(engine: EngineClient, host: HostSide, container: str, n
     if not host.may_link():
         return
     try:
-        inspect = await engine.containers.inspect(container)
+        await _link(engine, host, container, name)
     except (ContainerRuntimeError, TimeoutError) as exc:
         if not isinstance(exc, NotFoundError):  # it has started, and has been removed since
             host.warn("a network namespace is not linked", str(exc))
-        return
-    # A link to the host's own would invite to change it.
-    if inspect.state.pid and inspect.host_config.network_mode != _HOST:
+
+
+async def _link(engine: EngineClient, host: HostSide, container: str, name: str) -> None:
+    """Link a name to the namespace of a container, if it runs and the namespace is its own."""
+    for _ in range(2):  # it may end between the engine's answer and our look
+        inspect = await engine.containers.inspect(container)
+        if not inspect.state.pid or inspect.host_config.network_mode == _HOST:  # that would invite to change the host's
+            return
         if path := _visible_path(inspect):
             host.link(name or inspect.name.removeprefix("/"), path)
-        else:
-            host.warn("network namespaces are not linked", f"that of container {container!r} can't be seen from here")
+            return
+    host.warn("network namespaces are not linked", f"that of container {container!r} can't be seen from here")
 
 
 async def find_link(engine: EngineClient, container: str) -> netns.Link | None:

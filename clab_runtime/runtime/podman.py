@@ -15,7 +15,7 @@ from clab_runtime.engine.reference import ImageReference
 from clab_runtime.engine.resolution import resolve_podman
 from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo
 from clab_runtime.errors import UnsupportedOperationError
-from clab_runtime.models import Bind, ContainerEvent, EventStreamOptions, LogLine, MgmtNet, NodeConfig
+from clab_runtime.models import Bind, ContainerEvent, ContainerStats, LogLine, MgmtNet, NodeConfig
 from clab_runtime.runtime import (
     cooc,
     podman_copying,
@@ -24,12 +24,14 @@ from clab_runtime.runtime import (
     podman_logs,
     podman_pull,
     podman_removal,
+    podman_stats,
     podman_stdin,
     podman_stopping,
     podman_waiting,
 )
 from clab_runtime.runtime.dialect import Create
 from clab_runtime.runtime.engine_runtime import EngineRuntime
+from clab_runtime.runtime.glances import Glance, podman_glances, podman_look
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.podman_checks import HealthChecks
@@ -38,6 +40,7 @@ from clab_runtime.runtime.podman_mounts import bind_sources
 from clab_runtime.runtime.podman_networks import PodmanNetworks
 from clab_runtime.runtime.podman_rights import Rights, rights_of
 from clab_runtime.runtime.podman_spec import container_spec
+from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 
 
@@ -56,6 +59,8 @@ class PodmanDialect:
     timeout = 120.0
     networks = PodmanNetworks()
     start_faults = ()
+    event_history = podman_events.HISTORY
+    leaves_checks_alone = True
 
     def __init__(self) -> None:
         """Begin with what is usual."""
@@ -125,9 +130,24 @@ class PodmanDialect:
         """Wait; POST /libpod/containers/{id}/wait."""
         return await podman_waiting.wait(engine, container)
 
-    async def check_health(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look, and run a check that nobody else runs; GET /libpod/containers/{id}/healthcheck."""
-        return await self._checks.look(engine, container)
+    @property
+    def tells_events(self) -> bool:
+        """Whether they are logged anywhere."""
+        return podman_events.are_logged(self._info.host.event_logger)
+
+    async def keep_checked(
+        self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
+    ) -> None:
+        """Run a check that nobody else runs; GET /libpod/containers/{id}/healthcheck."""
+        await self._checks.keep_up(engine, container, tell)
+
+    async def glances(self, engine: EngineClient) -> Sequence[Glance]:
+        """List; GET /libpod/containers/json."""
+        return await podman_glances(engine)
+
+    async def look(self, engine: EngineClient, container: str) -> Glance:
+        """Inspect; GET /containers/{id}/json."""
+        return await podman_look(engine, container)
 
     async def write_to_stdin(self, engine: EngineClient, container: str, data: bytes, seconds: float) -> None:
         """Attach, and write; POST /containers/{id}/attach."""
@@ -143,18 +163,27 @@ class PodmanDialect:
         """Read a log; GET /containers/{id}/json, GET /containers/{id}/logs."""
         return podman_logs.read_logs(engine, container, window, follow=follow, timestamps=timestamps)
 
-    async def listen(self, engine: EngineClient, options: EventStreamOptions) -> RawStream:
-        """Listen from now on the engine's clock, unless there is nothing to hear; GET /events."""
-        del options
-        return await podman_events.listen(engine, self._info.host.event_logger)
+    async def listen(self, engine: EngineClient, since: str) -> RawStream:
+        """Listen since a moment, unless there is nothing to hear; GET /events."""
+        return await podman_events.listen(engine, since, self._info.host.event_logger)
 
-    def event_reader(self, options: EventStreamOptions) -> Callable[[schema.Event], ContainerEvent | None]:
-        """Choose by labels, and put Podman's words into Docker's."""
-        return podman_events.PodmanEvents(options)
+    def event_reader(self) -> Callable[[schema.Event], ContainerEvent | None]:
+        """Put Podman's words into Docker's."""
+        return podman_events.PodmanEvents()
 
     async def list_containers(self, engine: EngineClient, selection: Selection) -> Sequence[ListedContainer]:
         """List twice; GET /containers/json, GET /libpod/containers/json."""
         return await podman_listing.list_containers(engine, selection)
+
+    async def measure(self, engine: EngineClient, container: str) -> ContainerStats | None:
+        """Measure; GET /libpod/containers/stats."""
+        self._rights.check_stats(await engine.info())
+        return await podman_stats.measure(engine, container)
+
+    async def follow_stats(self, engine: EngineClient, board: StatsBoard) -> None:
+        """Measure all by one request, as often as is wanted; GET /libpod/containers/stats."""
+        self._rights.check_stats(await engine.info())
+        await podman_stats.follow(engine, board)
 
     async def cooc_mounts(self, engine: EngineClient) -> Sequence[Bind]:  # noqa: ARG002 - it has been asked by learn
         """Mount podman's containers directory and that of the namespaces."""

@@ -4,6 +4,7 @@ Podman leaves that to timers of systemd; without it, checks are never run. Which
 an entry that is not of ours is somebody else's, who is then left alone while he keeps to the interval.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
@@ -19,19 +20,26 @@ FIRST_CHECK = 1.0
 OTHERS_INTERVALS = 2
 """Intervals after which a check that others have run is overdue."""
 
+AT_ONCE = 20
+"""Checks being run at once; the others wait, since each is a process in a container."""
+
 _SECOND = 1_000_000_000
+_LEAST = 0.05
+_UNCHECKED = 1.0
+"""Seconds between two looks at what has, for the moment, no check to be run."""
 
 
 @dataclass
 class _Watch:
     """What has been seen of a container's check."""
 
-    last: str
+    last: str = ""
     """When its last run began, on the engine's clock; empty: there was none."""
-    since: float
+    since: float | None = None
     """When that was seen first, on our clock."""
     ours: bool = False
     running: bool = False
+    watchers: int = 0
 
 
 class HealthChecks:
@@ -40,28 +48,41 @@ class HealthChecks:
     def __init__(self) -> None:
         """Watch nothing yet."""
         self._watches: dict[str, _Watch] = {}
+        self._running = anyio.CapacityLimiter(AT_ONCE)
 
-    async def look(self, engine: EngineClient, container: str) -> schema.ContainerInspect:
-        """Look at a container, and run its check if that is due; GET /libpod/containers/{id}/healthcheck."""
+    @property
+    def watched(self) -> int:
+        """How many containers are being watched."""
+        return len(self._watches)
+
+    async def keep_up(
+        self, engine: EngineClient, container: str, tell: Callable[[schema.ContainerInspect], None]
+    ) -> None:
+        """Look at a container when its check is due, and run it then unless somebody has; without end.
+
+        GET /libpod/containers/{id}/healthcheck.
+        """
+        watch = self._watches.setdefault(container, _Watch())
+        watch.watchers += 1
+        try:
+            while True:
+                async with self._running:
+                    inspect = await self._look(engine, container, watch)
+                tell(inspect)
+                await anyio.sleep(_until_next_look(watch, inspect))
+        finally:
+            watch.watchers -= 1
+            if not watch.watchers:
+                del self._watches[container]
+
+    async def _look(self, engine: EngineClient, container: str, watch: _Watch) -> schema.ContainerInspect:
+        """Look at a container, and run its check if that is due."""
         inspect = await engine.containers.inspect(container)
-        check, health = inspect.config.healthcheck, inspect.state.health
-        if not inspect.state.running or check is None or health is None or health.status in {HEALTHY, UNHEALTHY}:
-            self._watches.pop(inspect.id, None)
-            return inspect
-        watch = self._seen(inspect.id, health)
-        if watch.running or anyio.current_time() - watch.since < _pause(watch, check.interval / _SECOND):
-            return inspect
-        return await self._run(engine, inspect.id, watch)
-
-    def _seen(self, container: str, health: schema.Health) -> _Watch:
-        """Note when the last run was seen first."""
-        last = _last_run(health)
-        watch = self._watches.get(container)
-        if watch is None:
-            watch = self._watches[container] = _Watch(last, anyio.current_time())
-        elif watch.last != last and not watch.running:
-            watch.last, watch.since, watch.ours = last, anyio.current_time(), False
-        return watch
+        if _is_checked(inspect):
+            _note(watch, inspect)
+            if not watch.running and _time_left(watch, inspect) <= _LEAST:
+                return await self._run(engine, container, watch)
+        return inspect
 
     async def _run(self, engine: EngineClient, container: str, watch: _Watch) -> schema.ContainerInspect:
         """Run a check, and look at what has come of it."""
@@ -77,6 +98,37 @@ class HealthChecks:
         finally:
             watch.running = False
         return inspect
+
+
+def _is_checked(inspect: schema.ContainerInspect) -> bool:
+    """Tell whether a container's check is to be run."""
+    health = inspect.state.health
+    if not inspect.state.running or inspect.config.healthcheck is None or health is None:
+        return False
+    return health.status not in {HEALTHY, UNHEALTHY}
+
+
+def _note(watch: _Watch, inspect: schema.ContainerInspect) -> None:
+    """Note when the last run was seen first."""
+    last = _last_run(inspect.state.health or schema.Health())
+    if watch.since is None:
+        watch.last, watch.since = last, anyio.current_time()
+    elif watch.last != last and not watch.running:
+        watch.last, watch.since, watch.ours = last, anyio.current_time(), False
+
+
+def _until_next_look(watch: _Watch, inspect: schema.ContainerInspect) -> float:
+    """Tell when to look again: when the check is due, but within an interval, since others may run it."""
+    check, left = inspect.config.healthcheck, _time_left(watch, inspect)
+    return left if check is None else min(left, max(check.interval / _SECOND, _LEAST))
+
+
+def _time_left(watch: _Watch, inspect: schema.ContainerInspect) -> float:
+    """Tell how long it is until the check is due, or may be."""
+    check = inspect.config.healthcheck
+    if watch.since is None or check is None or not _is_checked(inspect):
+        return _UNCHECKED
+    return max(watch.since + _pause(watch, check.interval / _SECOND) - anyio.current_time(), _LEAST)
 
 
 def _last_run(health: schema.Health) -> str:

@@ -1,12 +1,11 @@
-"""What happens to containers, as Podman tells it: asked for, put into Docker's words, and told once.
+"""What happens to containers, as Podman tells it: asked for, and put into Docker's words.
 
-Podman's own choice by labels knows no label without a value, and lets pass what has one label of several; so labels are
-compared here. Its event log is a file that is read from the beginning again when it has grown too large, and the end
+Podman writes a log: it outlasts the engine, and is read from the beginning again when it has grown too large. The end
 of one command may be written twice.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import structs
 
@@ -14,12 +13,20 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.errors import UnsupportedOperationError
-from clab_runtime.models import ContainerEvent, EventStreamOptions, EventType
-from clab_runtime.runtime.event_filters import engine_time
+from clab_runtime.models import ContainerEvent, EventType
 from clab_runtime.runtime.translate import event_from_wire
+from clab_runtime.streams.event_memory import EventHistory
 
-REMEMBERED: Final = 20_000
-"""Events that are known again: more than Podman's log of 1 MB holds before it is cut."""
+T = TypeVar("T")
+
+HISTORY: Final = EventHistory(
+    is_log=True,
+    overlap=5_000_000_000,  # several processes write it, each an event that it may have dated some time before
+    loss="the connection was lost, and Podman's log of events does not go back to the last one before that",
+)
+
+COUNTED: Final = 10_000
+"""Containers whose commands are counted at once."""
 
 _SAME_END: Final = 1_000_000_000
 """Nanoseconds within which two ends of one command are written."""
@@ -35,45 +42,32 @@ _ENDS = frozenset({"die", "exec_die"})
 _NONE = "none"
 
 
-async def listen(engine: EngineClient, event_logger: str) -> RawStream:
-    """Prepare to read the events of containers from now on, which Podman keeps with a logger; GET /events."""
-    if event_logger == _NONE:
+async def listen(engine: EngineClient, since: str, event_logger: str) -> RawStream:
+    """Prepare to read the events of containers since a moment, which Podman keeps with a logger; GET /events."""
+    if not are_logged(event_logger):
         info = await engine.info()
         feature = "events: it logs none; set events_logger to journald or file in its containers.conf"
         raise UnsupportedOperationError(info.engine, info.version, feature)
-    return engine.system.events(filters={"type": [EventType.CONTAINER]}, since=await engine_time(engine))
+    return engine.system.events(filters={"type": [EventType.CONTAINER]}, since=since)
+
+
+def are_logged(event_logger: str) -> bool:
+    """Tell whether Podman keeps events."""
+    return event_logger != _NONE
 
 
 class PodmanEvents:
-    """The events of one stream, put into Docker's words."""
+    """Events in the order of their coming, put into Docker's words."""
 
-    def __init__(self, options: EventStreamOptions) -> None:
-        """Choose the events of containers that have these labels; an empty value means that the key exists."""
-        self._labels = options.labels
-        self._seen: dict[tuple[str, str, int], None] = {}
+    def __init__(self) -> None:
+        """Know of no command that runs."""
         self._commands: dict[str, int] = {}
         self._ended: dict[str, tuple[str, int]] = {}
 
     def __call__(self, event: schema.Event) -> ContainerEvent | None:
-        """Tell of an event; None: it has been told of already, or is of another container."""
-        if not self._is_wanted(event.actor.attributes or {}) or self._is_known(event):
-            return None
+        """Tell of an event; None: it is an end that has been told already."""
         worded = in_dockers_words(event)
         return None if self._is_second_end(worded) else event_from_wire(worded)
-
-    def _is_wanted(self, attributes: Mapping[str, str]) -> bool:
-        """Hold an event's labels against those that are asked for."""
-        return all(key in attributes and (not value or attributes[key] == value) for key, value in self._labels.items())
-
-    def _is_known(self, event: schema.Event) -> bool:
-        """Tell whether this very event has come before."""
-        key = (event.actor.id, event.action, event.time_nano)
-        if key in self._seen:
-            return True
-        self._seen[key] = None
-        if len(self._seen) > REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        return False
 
     def _is_second_end(self, event: schema.Event) -> bool:
         """Tell whether this is the end of a command that has just ended, while no other one is known to run."""
@@ -82,7 +76,7 @@ class PodmanEvents:
             self._commands.pop(container, None)
             self._ended.pop(container, None)
         elif event.action == "exec_start":
-            self._commands[container] = self._commands.get(container, 0) + 1
+            self._count(container, 1)
         elif event.action == "exec_die":
             return self._ends_again(container, (event.actor.attributes or {}).get("exitCode", ""), event.time_nano)
         return False
@@ -93,9 +87,22 @@ class PodmanEvents:
         last_code, last_moment = self._ended.get(container, ("", -_SAME_END))
         if not running and code == last_code and moment - last_moment < _SAME_END:
             return True
-        self._commands[container] = max(running - 1, 0)
+        self._count(container, -1)
+        self._ended.pop(container, None)
         self._ended[container] = (code, moment)
+        _limit(self._ended)
         return False
+
+    def _count(self, container: str, more: int) -> None:
+        """Count the commands that run in a container."""
+        self._commands[container] = max(self._commands.pop(container, 0) + more, 0)
+        _limit(self._commands)
+
+
+def _limit(containers: dict[str, T]) -> None:
+    """Forget the container that nothing has been heard of for longest: its end may have been missed."""
+    if len(containers) > COUNTED:
+        del containers[next(iter(containers))]
 
 
 def in_dockers_words(event: schema.Event) -> schema.Event:

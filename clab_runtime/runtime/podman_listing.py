@@ -33,15 +33,19 @@ async def list_containers(engine: EngineClient, selection: Selection) -> Sequenc
 def _listed(summary: schema.ContainerSummary, item: schema.LibpodContainer) -> ListedContainer:
     """Put what the lists say of a container together, as it is by the later one."""
     state = _STATES.get(item.state, item.state)
+    stale = _STATES.get(summary.state, summary.state) != state
+    status = _new_status(state, item) if stale else _status(summary, item, state)
     if state not in HAS_PROCESS:
-        return ListedContainer(structs.replace(summary, state=state, status=_status(summary, item, state), ports=()))
+        return ListedContainer(structs.replace(summary, state=state, status=status, ports=()), stale=stale)
     ports = [structs.replace(port, ip=port.ip or _ANY_ADDRESS) for port in summary.ports or ()]
-    status = _status(summary, item, state)
-    return ListedContainer(structs.replace(summary, state=state, status=status, ports=ports), item.pid)
+    return ListedContainer(structs.replace(summary, state=state, status=status, ports=ports), item.pid, stale)
 
 
 def _status(summary: schema.ContainerSummary, item: schema.LibpodContainer, state: str) -> str:
     """Say what state a container is in, with its health, in Docker's way."""
-    if _STATES.get(summary.state, summary.state) != state:
-        return ended_status(item.exit_code) if state == "exited" else state.capitalize()
     return f"{summary.status} ({item.status})" if state == "running" and item.status in _CHECKED else summary.status
+
+
+def _new_status(state: str, item: schema.LibpodContainer) -> str:
+    """Say what state a container has got into since its summary was written."""
+    return ended_status(item.exit_code) if state == "exited" else state.capitalize()

@@ -52,6 +52,11 @@ class Rights:
         if not self.has_cgroups:
             raise _unsupported(info, "pausing when rootless, which takes cgroups of version 2")
 
+    def check_stats(self, info: EngineInfo) -> None:
+        """Refuse to measure, which is done by a cgroup."""
+        if not self.has_cgroups:
+            raise _unsupported(info, "measuring containers when rootless, which takes cgroups of version 2")
+
     def _missing(self, node: NodeConfig) -> Iterator[str]:
         """Name what is asked for in vain."""
         limits = {"cpu": node.cpu, "cpuset": node.cpuset, "memory": node.memory}

@@ -1,28 +1,20 @@
 """The handle to a container that has been started."""
 
-import anyio
+import re
 
-from clab_runtime.backoff import growing_delays
-from clab_runtime.engine.client import EngineClient
-from clab_runtime.errors import ContainerUnhealthyError
-from clab_runtime.models import ContainerStatus
+from clab_runtime.errors import EngineProtocolError
+from clab_runtime.models import LogLine, LogMatch, WaitFor
 from clab_runtime.runtime.base import StartedContainer
-from clab_runtime.runtime.diagnosis import diagnose
-from clab_runtime.runtime.dialect import Dialect
-from clab_runtime.runtime.health import HEALTHY, UNHEALTHY, health_log, health_of
-from clab_runtime.runtime.translate import status_from_state
-
-_ENDED = (ContainerStatus.STOPPED, ContainerStatus.REMOVING)
+from clab_runtime.runtime.waiting import Waits
 
 
 class EngineStartedContainer(StartedContainer):
-    """A started container, watched through the engine that runs it."""
+    """A started container, waited for among all others of its engine."""
 
-    def __init__(self, engine: EngineClient, container: str, dialect: Dialect) -> None:
-        """Watch a container by its name or id."""
-        self._engine = engine
-        self._dialect = dialect
+    def __init__(self, container: str, waits: Waits) -> None:
+        """Wait for a container by its name or id."""
         self._id = container
+        self._waits = waits
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._id}>"
@@ -33,30 +25,27 @@ class EngineStartedContainer(StartedContainer):
         return self._id
 
     async def wait_running(self) -> None:
-        """Look until it runs or has ended."""
-        for delay in growing_delays():
-            state = (await self._engine.containers.inspect(self._id)).state
-            status = status_from_state(state.status)
-            if status is ContainerStatus.RUNNING:
-                return
-            if status in _ENDED:
-                raise await diagnose(self._engine, self._id)
-            await anyio.sleep(delay)
+        """Wait for it to run."""
+        await self._waits.for_one(self._id, WaitFor.RUNNING)
 
     async def wait_exited(self) -> int:
-        """Let the engine tell the end."""
-        return await self._dialect.wait(self._engine, self._id)
+        """Wait for its end."""
+        code = (await self._waits.for_one(self._id, WaitFor.EXITED)).exit_code
+        if code is None:
+            raise EngineProtocolError(f"nobody can tell how container {self._id!r} ended")
+        return code
 
     async def wait_healthy(self) -> None:
-        """Look until its check has succeeded, or can't any more."""
-        for delay in growing_delays():
-            inspect = await self._dialect.check_health(self._engine, self._id)
-            health = health_of(inspect, self._id)
-            if status_from_state(inspect.state.status) in _ENDED:
-                raise await diagnose(self._engine, self._id)
-            if health.status == HEALTHY:
-                return
-            if health.status == UNHEALTHY:
-                log = health_log(inspect)
-                raise ContainerUnhealthyError(self._id, failing_streak=health.failing_streak, health_log=log)
-            await anyio.sleep(delay)
+        """Wait for its check to succeed."""
+        await self._waits.for_one(self._id, WaitFor.HEALTHY)
+
+    async def wait_removed(self) -> None:
+        """Wait for it to be gone."""
+        await self._waits.for_one(self._id, WaitFor.REMOVED)
+
+    async def wait_log(self, pattern: str | re.Pattern[str]) -> LogLine:
+        """Wait for a line."""
+        line = (await self._waits.for_one(self._id, LogMatch(pattern))).line
+        if line is None:
+            raise EngineProtocolError(f"the log of container {self._id!r} has no such line")
+        return line

@@ -1,5 +1,9 @@
 """Waiting for containers, with any runtime."""
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol, runtime_checkable
+
 import anyio
 
 from clab_runtime.errors import WaitTimeoutError
@@ -16,6 +20,17 @@ DEFAULT_INTERVAL = 3.0
 SHORTEST_INTERVAL = 0.001
 """Seconds between two looks that leave others some time."""
 
+_Pause = Callable[[float], Awaitable[None]]
+
+
+@runtime_checkable
+class _Hears(Protocol):
+    """A runtime that hears what happens to a container."""
+
+    def bell(self, container: str) -> AbstractAsyncContextManager[_Pause]:
+        """Give what waits until something happens to a container, or so many seconds."""
+        ...
+
 
 async def wait_for_container_running(
     runtime: ContainerRuntime,
@@ -27,16 +42,32 @@ async def wait_for_container_running(
 ) -> None:
     """Wait until a container runs: look at once, then every `interval` seconds, for `timeout` seconds.
 
-    Raises WaitTimeoutError, which names node, container, time and last status. GET /containers/{id}/json.
+    It need not exist yet. A runtime of Docker's or Podman's looks as soon as something happens to the container, too.
+    Raises WaitTimeoutError, which names node, container, time and last status. GET /containers/{id}/json, GET /events.
     """
     check_runtime(runtime)
     check_seconds("timeout", timeout)
     check_seconds("interval", interval, least=SHORTEST_INTERVAL)
     status: ContainerStatus | str = "not known"
     with anyio.move_on_after(timeout) as scope:
-        while (status := await runtime.get_container_status(container)) is not ContainerStatus.RUNNING:  # noqa: ASYNC110 - no event of ours tells
-            await anyio.sleep(interval)
+        status = await runtime.get_container_status(container)
+        if status is ContainerStatus.RUNNING:
+            return
+        async with _pauses(runtime, container) as pause:
+            while status is not ContainerStatus.RUNNING:
+                await pause(interval)
+                status = await runtime.get_container_status(container)
     if scope.cancelled_caught:
         raise WaitTimeoutError(
             f"node {node!r}: container {container!r} is not running after {timeout:g} s; its last status: {status}"
         )
+
+
+@asynccontextmanager
+async def _pauses(runtime: ContainerRuntime, container: str) -> AsyncGenerator[_Pause]:
+    """Give what waits between two looks: no longer than until something happens, where the runtime hears of it."""
+    if isinstance(runtime, _Hears):
+        async with runtime.bell(container) as pause:
+            yield pause
+    else:
+        yield anyio.sleep

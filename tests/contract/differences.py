@@ -67,6 +67,13 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             ["AUDIT_WRITE", "MKNOD", "NET_ADMIN", "NET_RAW"],
         ),
     ),
+    "bridges on the host": (
+        Difference(
+            ".*-rootless",
+            "a rootless Podman's networks are in a namespace of its user's: the host has no way to their gateways",
+            rows=("portbindings",),
+        ),
+    ),
     "cgroup": (Difference(_PODMAN, "Podman calls a container's cgroup `libpod-<id>`", "libpod-"),),
     "cgroup namespace": (Difference(_PODMAN, "Podman shows the cgroup namespace by its own API alone"),),
     "copies into memory": (
@@ -84,6 +91,13 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "device permissions as read back": (Difference(_PODMAN, "Podman does not show a device's permissions", ""),),
     "devices as read back": (
         Difference(".*-rootless", "a rootless Podman mounts devices, and does not list them", [], rows=("devices",)),
+    ),
+    "directory of namespaces": (
+        Difference(
+            ".*-rootless",
+            "a rootless Podman has its containers' namespaces in its user's runtime directory",
+            rows=("get_cooc_bind_mounts",),
+        ),
     ),
     "driver-option-unknown": (
         Difference("podman-.*", "Podman drops options of a network that it does not know, so they are refused"),
@@ -144,6 +158,7 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             (False,),
         ),
     ),
+    "limits": (Difference(".*-rootless", LIMITS, rows=()),),
     "name servers without a network": (
         Difference(_PODMAN, "Podman gives a container without a network no resolv.conf: `dns` is refused there"),
     ),
@@ -153,6 +168,7 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "networks of a shared namespace": (
         Difference(_PODMAN, "Podman shows the other container's networks where the namespace is shared"),
     ),
+    "pausing": (Difference(".*-rootless", PAUSE, rows=()),),
     "ports for any address": (
         Difference("podman-.*", "Podman tells of a port on all addresses once, as one on 0.0.0.0"),
     ),

@@ -117,11 +117,11 @@ async def test_a_hundred_megabytes_are_streamed_in_flat_memory(
 
 
 async def test_what_is_not_there_is_not_found_and_what_is_in_memory_is_refused(
-    lab: Lab, tmp_path: Path, differs: Differs
+    lab: Lab, shared: Path, differs: Differs
 ) -> None:
-    node = msgspec.structs.replace(lab.node(), tmpfs={"/mem": ""}, binds=[f"{tmp_path}:/mem/bound"])
+    node = msgspec.structs.replace(lab.node(), tmpfs={"/mem": ""}, binds=[f"{shared}:/mem/bound"])
     await lab.start(node)
-    source = file_of(tmp_path)
+    source = file_of(shared)
     copy = lab.runtime.copy_to_container
     with pytest.raises(NotFoundError, match="nobody"):
         await copy("nobody", "/x", source)
@@ -137,7 +137,7 @@ async def test_what_is_not_there_is_not_found_and_what_is_in_memory_is_refused(
             with pytest.raises(UnsupportedOperationError, match="in memory"):
                 await copy(node.long_name, path, source)
     await copy(node.long_name, "/mem/bound/x", source)
-    assert (tmp_path / "x").read_bytes() == b"hello\n"
+    assert (shared / "x").read_bytes() == b"hello\n"
     await lab.client.containers.kill(node.long_name)
     await lab.client.containers.wait(node.long_name)
     with pytest.raises(UnsupportedOperationError, match="in memory"):

@@ -15,6 +15,7 @@ from clab_runtime import (
     PullPolicy,
     labels,
 )
+from tests.contract.differences import Differs
 from tests.contract.lab import Lab, open_lab
 from tests.contract.looking import facts, inside, with_
 from tests.engines import Engine
@@ -29,14 +30,15 @@ MGMT = MgmtNet(network="demo-mgmt", ipv4_subnet="172.20.20.0/24", ipv6_subnet="3
 
 
 @pytest.fixture
-async def demo(engine: Engine) -> AsyncGenerator[Lab]:
-    """The lab that the dumps are of, with both of its nodes up."""
+async def demo(engine: Engine, differs: Differs) -> AsyncGenerator[Lab]:
+    """The lab that the dumps are of, with both of its nodes up; where nothing can be limited, without their limits."""
+    limits = {"cpu": 0, "cpuset": "", "memory": ""} if differs("limits") else {}
     async with open_lab(engine, name=LAB) as lab:
         lab.runtime.with_mgmt_net(MGMT)
         await lab.runtime.create_net()
         for node in (R1, R2):
             await lab.runtime.pull_image(node.image, node.image_pull_policy)
-            await lab.start(with_(node, runtime=node.runtime and engine.kind))
+            await lab.start(with_(node, runtime=node.runtime and engine.kind, **limits))
         yield lab
 
 

@@ -1,7 +1,5 @@
 """A Podman that keeps no events: whoever wants to hear some is told so, and what to do."""
 
-import os
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -27,9 +25,8 @@ def taken_down() -> Generator[None]:
 @pytest.fixture
 def silent(podman_engine: Engine) -> Engine:
     """An engine of the same version that keeps no events."""
-    base = os.environ.get("CLAB_ENGINES_DIR") or tempfile.gettempdir()
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    place = _started.setdefault(podman_engine.name, Path(base, f"{podman_engine.name}{worker}-silent"))
+    beside = podman_engine.directory
+    place = _started.setdefault(podman_engine.name, beside.with_name(f"{beside.name}s"))  # a short one, see conftest
     return up(podman_engine.name, place, arguments=("--events-backend", "none"))
 
 

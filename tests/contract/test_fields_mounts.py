@@ -34,10 +34,10 @@ def assert_bound(found: Facts, binds: Sequence[str], differs: Differs) -> None:
 
 
 @pytest.mark.proves("binds")
-async def test_binds_are_there_and_written_to_where_that_is_allowed(lab: Lab, tmp_path: Path, differs: Differs) -> None:
-    (tmp_path / "given").write_text("from outside")
-    absent = tmp_path / "not" / "there"
-    binds = [f"{tmp_path}:/a:ro", f"{tmp_path}:/b:rw,private", f"{tmp_path / 'given'}:/c/d", "/anonymous"]
+async def test_binds_are_there_and_written_to_where_that_is_allowed(lab: Lab, shared: Path, differs: Differs) -> None:
+    (shared / "given").write_text("from outside")
+    absent = shared / "not" / "there"
+    binds = [f"{shared}:/a:ro", f"{shared}:/b:rw,private", f"{shared / 'given'}:/c/d", "/anonymous"]
     binds += [f"{absent}:/absent:cached"]
     node = with_(lab.node(), binds=binds)
     await lab.start(node)
@@ -60,7 +60,7 @@ async def test_binds_are_there_and_written_to_where_that_is_allowed(lab: Lab, tm
     )
     assert seen["files"] == "from outside" * 2
     assert seen["write"] == "refused"
-    assert (tmp_path / "made").read_text() == (absent / "made").read_text() == "inside\n"
+    assert (shared / "made").read_text() == (absent / "made").read_text() == "inside\n"
     assert "ro" in options(seen["mounts"], "/a")
     assert {"rw"} <= options(seen["mounts"], "/b") & options(seen["mounts"], "/anonymous")
 

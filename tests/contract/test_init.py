@@ -20,6 +20,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine.client import EngineClient
 from tests.conftest import NoLeaks
+from tests.contract.differences import Differs
 from tests.contract.lab import Lab, over_tcp, runtime_for
 from tests.engines import Engine
 from tests.engines.specs import Kind
@@ -114,13 +115,20 @@ async def test_a_runtime_may_be_initialised_again(engine: Engine, no_leaks: NoLe
 
 
 @pytest.mark.proves("get_cooc_bind_mounts", "get_runtime_socket")
-async def test_a_container_that_drives_the_engine_needs_its_containers_and_the_namespaces(lab: Lab) -> None:
-    hosts = Path(await lab.runtime.get_hosts_path(await lab.up()))
+async def test_a_container_that_drives_the_engine_needs_its_containers_and_the_namespaces(
+    lab: Lab, differs: Differs
+) -> None:
+    await lab.runtime.create_net()
+    node = lab.node(network_mode="")
+    await lab.start(node)
+    hosts = Path(await lab.runtime.get_hosts_path(node.long_name))
+    file = (await lab.client.containers.inspect(node.long_name)).network_settings.sandbox_key
     containers, namespaces = lab.runtime.get_cooc_bind_mounts()
     assert hosts.is_relative_to(containers.src)
     assert Path(containers.src).name.endswith("containers")
     assert containers.src == containers.dst
-    assert str(namespaces) == "/run/netns:/run/netns"
+    place = Path(file).parent if differs("directory of namespaces") else "/run/netns"
+    assert str(namespaces) == f"{place}:{place}"
     assert lab.runtime.get_runtime_socket() == str(lab.engine.socket)
 
 

@@ -10,6 +10,7 @@ from clab_runtime import (
     EndpointlessNode,
     EngineConnectionError,
     EngineProtocolError,
+    EventStreamOptions,
     ExecCmd,
     LogLine,
     Stream,
@@ -31,7 +32,7 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(engine: Engine, 
         terminal, plain = await lab.polite(), await lab.plain(POLITE_SCRIPT)
         started = await runtime.start_container(terminal, EndpointlessNode(lab.node()))
         errors: dict[str, Exception | None] = {}
-        events = runtime.stream_events()
+        events = runtime.stream_events(EventStreamOptions(give_up_after=0.5))
         logs = [runtime.stream_logs(terminal), runtime.stream_logs(plain)]
 
         async def expect(what: str, call: Callable[[], Awaitable[object]]) -> None:

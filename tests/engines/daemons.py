@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.engines import user
+from tests.engines.errors import EngineSetupError
 from tests.engines.mounts import RUN_NETNS
 
 if TYPE_CHECKING:
@@ -17,12 +19,21 @@ PIDFILE = Path("/run/engine.pid")  # inside, gone with the namespace: a stale on
 
 _ENVIRONMENT = {"HOME": "/root", "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
+_LONGEST_RUN_ROOT = 50  # of Podman 4: it begins on a longer one, but can't tidy up behind containers that end
+
 _REGISTRIES = ("127.0.0.1", "localhost")  # on any port, as Docker has it by itself
 
 
 def socket(spec: EngineSpec, directory: Path) -> Path:
     """Return where the engine listens: a rootless one where its user's other programs would look for it."""
     return user.runtime_directory(directory) / "podman.sock" if spec.rootless else directory / f"{spec.kind}.sock"
+
+
+def check(spec: EngineSpec, directory: Path) -> None:
+    """Refuse a directory that is too long for the engine."""
+    run_root = user.runtime_directory(directory) / "containers" if spec.rootless else directory / "run"
+    if spec.kind == "podman" and spec.series.startswith("4.") and len(os.fsencode(run_root)) > _LONGEST_RUN_ROOT:
+        raise EngineSetupError(f"{run_root} is too long for Podman {spec.series}: give a shorter directory")
 
 
 def netns_directory(spec: EngineSpec, directory: Path) -> Path | None:

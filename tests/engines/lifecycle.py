@@ -165,6 +165,7 @@ def _start_new(record: Record, place: Path) -> Engine:
 
 
 def _make_room(engine: Engine) -> None:
+    daemons.check(engine.spec, engine.directory)
     mounts.note_run_netns()
     for name in ("exec", "run", "tmp", "networks"):
         (engine.directory / name).mkdir()

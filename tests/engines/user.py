@@ -28,17 +28,22 @@ FILES: Final[Mapping[str, str]] = {
 }
 """What the room's /etc says of the user."""
 
-_OWNED = ("data", "home", "networks", "run", "tmp", "user")
+_OWNED = ("data", "home", "networks", "run", "tmp", "u")
 
 
 def runtime_directory(directory: Path) -> Path:
-    """Return the user's XDG_RUNTIME_DIR."""
-    return directory / "user"
+    """Return the user's XDG_RUNTIME_DIR: a short one, see daemons.check."""
+    return directory / "u"
+
+
+def home(directory: Path) -> Path:
+    """Return the user's home."""
+    return directory / "home"
 
 
 def environment(directory: Path) -> Mapping[str, str]:
     """Return the variables that a session of the user has besides everybody's."""
-    return {"HOME": str(directory / "home"), "USER": NAME, "XDG_RUNTIME_DIR": str(runtime_directory(directory))}
+    return {"HOME": str(home(directory)), "USER": NAME, "XDG_RUNTIME_DIR": str(runtime_directory(directory))}
 
 
 def give_directories(directory: Path) -> None:

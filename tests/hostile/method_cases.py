@@ -139,6 +139,10 @@ OF_LISTS: Sequence[Group] = (
     Group("list_containers", lambda at, filters: at.runtime.list_containers(filters), BEFORE, "filters", (
         None, "name=x1", b"x", 5, ONE, [None], ["name=x1"], [5], {"name": "x1"}, [[ONE]],
     )),
+    Group("watch", lambda at, filters: at.watch(filters), BEFORE, "filters", (
+        None, "name=x1", b"x", 5, ONE, [None], ["name=x1"], [5], {"name": "x1"}, [[ONE]],
+    )),
+    Group("watch name", lambda at, text: at.watches_none("name", match=text), HARMLESS, "", _ODD_TEXTS),
     Group("list_containers label", lambda at, text: at.finds_none("label", text, "=", text), HARMLESS, "", _ODD_TEXTS),
     Group("list_containers name", lambda at, text: at.finds_none("name", match=text), HARMLESS, "", _ODD_TEXTS),
     Group("GenericFilter", lambda at, words: at.make(GenericFilter, *words), BEFORE, "", (

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from clab_runtime import (
+    ChangeKind,
     ContainerRuntime,
     ContainerStatus,
     EndpointlessNode,
@@ -95,6 +96,11 @@ class Range:
         async with self.runtime.stream_events(options):
             pass
 
+    async def watch(self, filters: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Watch containers."""
+        async with self.runtime.watch(filters):
+            pass
+
     async def make(self, what: Callable[..., object], *words: Any, **more: Any) -> object:  # noqa: ANN401 - the types
         """Call what is not awaited."""
         return what(*words, **more)
@@ -119,6 +125,11 @@ class Range:
     async def finds_none(self, filter_type: str, field: str = "", operator: str = "", match: str = "") -> None:
         """List by a filter that nothing passes."""
         assert not await self.runtime.list_containers([GenericFilter(filter_type, field, operator, match)])
+
+    async def watches_none(self, filter_type: str, field: str = "", operator: str = "", match: str = "") -> None:
+        """Watch by a filter that nothing passes."""
+        async with self.runtime.watch([GenericFilter(filter_type, field, operator, match)]) as changes:
+            assert (await anext(changes)).kind is ChangeKind.SYNCED
 
     async def strangers(self) -> list[str]:
         """Name the lab's containers that ought to be gone."""

@@ -12,9 +12,9 @@ import pytest
 
 from clab_runtime import EngineProtocolError, ExecCmd, ExecResult, InvalidValueError
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.runtime import execution
-from clab_runtime.runtime.execution import _kill as kill_process  # pyright: ignore[reportPrivateUsage]
+from clab_runtime.runtime import running_command
 from clab_runtime.runtime.execution import execute, execute_detached
+from clab_runtime.runtime.running_command import _kill as kill_process  # pyright: ignore[reportPrivateUsage]
 from tests.conftest import NoLeaks
 from tests.contract.lab import cancelled, until
 from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
@@ -81,7 +81,7 @@ async def test_a_code_that_is_not_known_yet_is_asked_for_again() -> None:
 async def test_a_code_that_never_comes_is_an_error_and_no_success(
     monkeypatch: pytest.MonkeyPatch, state: bytes
 ) -> None:
-    monkeypatch.setattr(execution, "EXIT_CODE_TIME", 0.1)
+    monkeypatch.setattr(running_command, "EXIT_CODE_TIME", 0.1)
     with pytest.raises(EngineProtocolError, match="no exit code"):
         await run(executing(b"", state))
 

@@ -52,6 +52,7 @@ CALLS: dict[str, Call] = {
     "exec_not_wait": lambda runtime: runtime.exec_not_wait("x1", ExecCmd("true")),
     "stream_logs": lambda runtime: anext(runtime.stream_logs("x1")),
     "stream_events": lambda runtime: anext(runtime.stream_events()),
+    "watch": lambda runtime: anext(runtime.watch()),
 }
 NET = MgmtNet(network="x", bridge="y", mtu=1500)
 """A network that is known so well that the engine is asked for nothing."""

@@ -1,9 +1,9 @@
-"""Podman's events: Docker's words, chosen by labels, and each told once."""
+"""Podman's events: Docker's words, and each end told once."""
 
 import msgspec
 import pytest
 
-from clab_runtime import EventStreamOptions, UnsupportedOperationError
+from clab_runtime import UnsupportedOperationError
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime import podman_events
@@ -32,19 +32,14 @@ def test_an_exit_code_is_that_of_an_end_and_one_that_is_there_already_is_kept() 
     assert (died.actor.attributes or {})["containerExitCode"] == "2"
 
 
-def test_labels_all_have_to_fit_and_an_empty_value_means_any() -> None:
-    options = EventStreamOptions(labels={"x": "1", "y": ""})
-    events = PodmanEvents(options)
-    assert told(events, happened("start", 1, x="1"), happened("start", 2, x="1", y="")) == ["start"]
-    assert told(events, happened("start", 3, x="2", y="3"), happened("start", 4, x="1", y="3")) == ["start"]
-
-
-def test_what_comes_again_after_the_log_was_cut_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    events = PodmanEvents(EventStreamOptions())
-    wire = [happened("start", moment) for moment in range(3)]
-    assert len(told(events, *wire, *wire, happened("start", 1, "b"), happened("kill", 1))) == 5
-    monkeypatch.setattr(podman_events, "REMEMBERED", 2)
-    assert len(told(events, *(happened("pause", moment) for moment in range(9)))) == 9
+def test_commands_are_counted_in_so_many_containers_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(podman_events, "COUNTED", 2)
+    events = PodmanEvents()
+    told(events, *(happened("exec", moment, container) for moment, container in enumerate("aabbcc")))
+    ends = {container: [happened("exec_died", moment, container) for moment in (11, 12)] for container in "abc"}
+    assert told(events, *ends["c"]) == ["exec_die"] * 2
+    assert told(events, *ends["b"]) == ["exec_die"] * 2
+    assert told(events, *ends["a"]) == ["exec_die"]  # nobody knows any more that there were two
 
 
 @pytest.mark.parametrize(
@@ -59,14 +54,14 @@ def test_what_comes_again_after_the_log_was_cut_is_not_told_again(monkeypatch: p
     ],
 )
 def test_the_end_of_a_command_that_is_written_twice_is_told_once(actions: str, expected: str) -> None:
-    events = PodmanEvents(EventStreamOptions())
+    events = PodmanEvents()
     wire = [happened(action, int(moment)) for action, _, moment in (each.partition(":") for each in actions.split())]
     seen = [str(event.time_nano) for event in map(events, wire) if event]
     assert seen == expected.split()
 
 
 def test_two_commands_that_end_at_once_with_different_codes_are_two() -> None:
-    events = PodmanEvents(EventStreamOptions())
+    events = PodmanEvents()
     ends = [happened("exec_died", moment, containerExitCode=str(moment)) for moment in (1, 2)]
     assert told(events, *ends) == ["exec_die", "exec_die"]
 
@@ -76,7 +71,7 @@ async def test_a_podman_that_logs_no_events_is_refused_with_what_to_do() -> None
     ping = answer(b"OK", "Api-Version: 1.41", "Server: Libpod/5.4.2 (linux)", "Libpod-Api-Version: 5.4.2")
     async with fake_engine(answering(), ping=ping) as fake, EngineClient(fake.endpoint) as client:
         with pytest.raises(UnsupportedOperationError, match="events_logger to journald or file") as caught:
-            await podman_events.listen(client, "none")
+            await podman_events.listen(client, "0.0", "none")
         assert (caught.value.engine, caught.value.version) == ("podman", "5.4.2")
         assert not fake.requests
 

@@ -8,6 +8,7 @@ import anyio.lowlevel
 import pytest
 
 from clab_runtime import EngineProtocolError, InvalidValueError, WaitTimeoutError
+from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.patterns import refuse_pattern, refuse_pattern_in
 from clab_runtime.engine.version import APIVersion, EngineInfo
@@ -134,16 +135,16 @@ async def looking(checked: Checked, until: Callable[[], bool], meanwhile: Callab
     """Have two wait for a container's health until something is so."""
     checks = HealthChecks()
     async with fake_engine(checked, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
-
-        async def look() -> None:
-            while not until():
-                await checks.look(client, "r1")
-                await anyio.sleep(0.01)
-
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(look)
-            tasks.start_soon(look)
+
+            def tell(_: schema.ContainerInspect) -> None:
+                if until():
+                    tasks.cancel_scope.cancel()
+
+            tasks.start_soon(checks.keep_up, client, "r1", tell)
+            tasks.start_soon(checks.keep_up, client, "r1", tell)
             await meanwhile()
+    assert checks.watched == 0, "nothing is kept of what nobody waits for"
 
 
 async def test_two_who_wait_run_the_check_at_its_own_pace() -> None:

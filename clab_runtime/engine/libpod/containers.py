@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from clab_runtime.engine import schema
 from clab_runtime.engine.containers import STOP_MARGIN
 from clab_runtime.engine.raw import body_of
-from clab_runtime.engine.target import named, segment
+from clab_runtime.engine.target import QueryValue, named, segment
 
 if TYPE_CHECKING:
     from clab_runtime.engine.client import EngineClient
@@ -71,6 +71,14 @@ class Containers:
         GET /libpod/containers/{id}/healthcheck. Raises ConflictError when the container does not run.
         """
         await self._client.call("GET", _path(container, "/healthcheck"), timeout=None, dedicated=True)
+
+    async def stats(self, containers: Sequence[str]) -> schema.LibpodStatsReport:
+        """Return what containers use now, all in one answer; GET /libpod/containers/stats."""
+        query: dict[str, QueryValue] = {
+            "containers": tuple(named(container, "container") for container in containers),
+            "stream": False,
+        }
+        return await self._client.request("GET", "/libpod/containers/stats", schema.LibpodStatsReport, query=query)
 
     async def remove(self, container: str) -> None:
         """Remove a container at once, with its anonymous volumes; DELETE /libpod/containers/{id}."""

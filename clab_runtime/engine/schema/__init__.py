@@ -83,11 +83,13 @@ from clab_runtime.engine.schema.networks import (
     NetworkCreated,
     NetworkDisconnect,
 )
+from clab_runtime.engine.schema.stats import BlockEntry, LibpodStats, LibpodStatsReport, MemoryStats, Stats
 from clab_runtime.engine.schema.system import Event, EventActor, Info, Version, VersionComponent
 from clab_runtime.engine.schema.volumes import Volume, VolumeCreate, VolumeList
 
 __all__ = [
     "IPAM",
+    "BlockEntry",
     "ContainerConfig",
     "ContainerCreate",
     "ContainerHostConfig",
@@ -129,11 +131,14 @@ __all__ = [
     "LibpodNetworkRemoval",
     "LibpodRequest",
     "LibpodSecurity",
+    "LibpodStats",
+    "LibpodStatsReport",
     "LibpodStore",
     "LibpodSubnet",
     "LibpodUpdate",
     "LogConfig",
     "LogDriver",
+    "MemoryStats",
     "Mount",
     "NamedVolume",
     "Namespace",
@@ -162,6 +167,7 @@ __all__ = [
     "SpecMount",
     "SpecPids",
     "SpecResources",
+    "Stats",
     "SummaryNetworkSettings",
     "Ulimit",
     "Version",

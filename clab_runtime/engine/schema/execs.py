@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 
 from clab_runtime.engine.schema.base import Reply, Request
 
@@ -18,13 +18,17 @@ class ExecCreate(Request):
     attach_stderr: bool = False
     env: Sequence[str] = ()
     working_dir: str = ""
+    detach_keys: str = ""
 
 
 class ExecStart(Request, omit_defaults=False):
-    """The body of POST /exec/{id}/start."""
+    """The body of POST /exec/{id}/start; `console_size` is (rows, columns), Podman's words for them `h` and `w`."""
 
     detach: bool = False
     tty: bool = False
+    console_size: tuple[int, int] | UnsetType = UNSET
+    height: int | UnsetType = field(name="h", default=UNSET)
+    width: int | UnsetType = field(name="w", default=UNSET)
 
 
 class ExecInspect(Reply):

@@ -1,5 +1,7 @@
 """Containers, as Podman's own API lists and shows them."""
 
+from collections.abc import Sequence
+
 from msgspec import field
 
 from clab_runtime.engine.schema.base import Reply
@@ -10,6 +12,7 @@ class LibpodContainer(Reply):
     """An item of GET /libpod/containers/json; `pid` is 0 unless it runs, `status` is its health."""
 
     id: str
+    names: Sequence[str] | None = None
     state: str = ""
     status: str = ""
     pid: int = 0

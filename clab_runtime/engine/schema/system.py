@@ -49,3 +49,5 @@ class Event(Struct):
     time: int = 0
     time_nano: int = field(name="timeNano", default=0)
     health_status: str = field(name="HealthStatus", default="")
+    message: str = ""
+    """What went wrong, where Podman sends that instead of an event."""

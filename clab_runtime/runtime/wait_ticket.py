@@ -1,0 +1,250 @@
+"""What one wait knows of one container, and what events and looks make of that. No I/O."""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+import anyio
+
+from clab_runtime.errors import EngineProtocolError, InvalidValueError, NotFoundError
+from clab_runtime.models import (
+    ContainerEvent,
+    ContainerStatus,
+    EventAction,
+    LogLine,
+    LogMatch,
+    WaitCondition,
+    WaitFor,
+    WaitResult,
+)
+from clab_runtime.runtime.glances import Glance
+from clab_runtime.runtime.health import HEALTHY, NO_CHECK, UNHEALTHY
+
+_ENDED = (ContainerStatus.STOPPED, ContainerStatus.REMOVING)
+_UP = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
+_STARTS = (EventAction.START, EventAction.UNPAUSE)
+_TIDIED = "cleanup"
+"""Podman's word for the end that no start follows."""
+_ENDS = (EventAction.DIE, _TIDIED)
+
+
+class Verdict(Enum):
+    """What has come of a wait for one container."""
+
+    MET = auto()
+    ENDED = auto()
+    UNHEALTHY = auto()
+    GONE = auto()
+    FAILED = auto()
+
+
+class Ticket:
+    """One container that somebody waits for."""
+
+    def __init__(self, container: str, condition: WaitCondition, since: int, tell: Callable[["Ticket"], None]) -> None:
+        """Wait from a moment on, in nanoseconds since the epoch; `tell` is called when there is a verdict."""
+        self.container = container
+        self.condition = condition
+        self.id = ""
+        """Its whole id; empty until it has been seen."""
+        self.verdict: Verdict | None = None
+        self.error: Exception | None = None
+        self.result = WaitResult(container=container)
+        self.exit_code: int | None = None
+        """How it ended, if an event has told so and it was not started since."""
+        self.doubtful = False
+        """Whether only an exact look can tell how it does."""
+        self.up = anyio.Event()
+        """Set while it is known to run."""
+        self.is_told = False
+        """Whether somebody else finds out, without any look."""
+        self.helping: anyio.CancelScope | None = None
+        """Where somebody works towards a verdict, in vain once there is one."""
+        self._since = since
+        self._tell = tell
+        self._status: ContainerStatus | None = None
+        self._health = ""
+        self._exact = False
+
+    def __str__(self) -> str:
+        if self._status is None:
+            return f"{self.container!r} (not known)"
+        return f"{self.container!r} ({self._status}{', ' if self._health else ''}{self._health})"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither the condition is met nor there is an error."""
+        return self.verdict is not Verdict.MET and self.error is None
+
+    # ------------------------------------------------------------ verdicts
+
+    def met(self, *, exit_code: int | None = None, line: LogLine | None = None) -> None:
+        """Note that what was waited for is there; a line may be found behind the end."""
+        self.result = WaitResult(container=self.container, exit_code=exit_code, line=line)
+        self._judge(Verdict.MET)
+
+    def fail(self, error: Exception) -> None:
+        """Note that the wait can't go on."""
+        if self.verdict is None:
+            self.error = error
+            self._judge(Verdict.FAILED)
+
+    def missing(self, error: NotFoundError) -> None:
+        """Note that the engine does not have it."""
+        if self.id or self.condition is WaitFor.REMOVED:
+            self._gone()
+        else:
+            self.fail(error)
+
+    def _gone(self) -> None:
+        """Note that it has been removed, which for one whose end was seen is no news."""
+        if self.condition is WaitFor.REMOVED:
+            self.met(exit_code=self.exit_code)
+        else:
+            self._rule_out(Verdict.GONE if self.exit_code is None else Verdict.ENDED)
+
+    def _rule_out(self, verdict: Verdict) -> None:
+        if self.verdict is None:
+            self._judge(verdict)
+
+    def _judge(self, verdict: Verdict) -> None:
+        if self.verdict is not Verdict.MET:
+            self.verdict = verdict
+            if self.helping is not None:
+                self.helping.cancel()
+            self._tell(self)
+
+    # ------------------------------------------------------------ looks
+
+    def see(self, glance: Glance) -> None:
+        """Take what a look has shown."""
+        self.id, self._status, self._health = glance.id, glance.status, glance.health
+        self.doubtful, self._exact = False, glance.exact
+        if self.verdict is None:
+            if glance.status in _UP:
+                self._is_up()
+            self._weigh(glance)
+
+    def _weigh(self, glance: Glance) -> None:
+        """Hold what was seen against what is waited for; a list is not believed that it is over."""
+        if self.condition is WaitFor.EXITED:
+            self._weigh_end(glance)
+        elif self.condition is WaitFor.HEALTHY and not glance.health and not glance.exact:
+            self.doubtful = True
+        elif self.condition is WaitFor.HEALTHY and glance.exact and not glance.checked:
+            self.fail(InvalidValueError("container", self.container, NO_CHECK))
+        elif glance.status in _ENDED and self.condition is not WaitFor.REMOVED:
+            self._ended(glance)
+        elif self.condition is WaitFor.RUNNING:
+            if glance.status is ContainerStatus.RUNNING:
+                self.met()
+        elif glance.status in _UP:
+            self._weigh_health(glance.health)
+
+    def _weigh_end(self, glance: Glance) -> None:
+        """Take the exit code of one that has ended; what was made ready anew since it ran does not tell it."""
+        if not glance.exact:
+            self.doubtful = glance.status in _ENDED or glance.status is ContainerStatus.CREATED
+        elif glance.has_run and glance.status in _ENDED:
+            self.met(exit_code=glance.exit_code)
+        elif glance.has_run and glance.status is ContainerStatus.CREATED:
+            words = f"the engine can't tell how container {self.container!r} ended; it is now: {glance.status}"
+            self.fail(EngineProtocolError(words))
+
+    def _ended(self, glance: Glance) -> None:
+        if not glance.exact:
+            self.doubtful = True
+            return
+        if glance.has_run:
+            self.exit_code = glance.exit_code
+        self._rule_out(Verdict.ENDED)
+
+    def _weigh_health(self, health: str) -> None:
+        if health == HEALTHY and self.condition is WaitFor.HEALTHY:
+            self.met()
+        elif health == UNHEALTHY and self._suffers():
+            self._rule_out(Verdict.UNHEALTHY)
+
+    def _suffers(self) -> bool:
+        """Tell whether bad health ends the wait: ends and removals come all the same."""
+        return self.condition is WaitFor.HEALTHY or isinstance(self.condition, LogMatch)
+
+    def _is_up(self) -> None:
+        self.exit_code = None
+        self.up.set()
+
+    # ------------------------------------------------------------ events
+
+    def hear(self, event: ContainerEvent, lead: int) -> None:
+        """Take an event; `lead` is by how many nanoseconds, at most, the engine's clock is ahead of ours.
+
+        One from before the wait began tells nothing new to who has looked exactly since, and calls for that if not.
+        """
+        if self.verdict is not None:
+            return
+        if event.time_nano >= self._since + lead:
+            self._take(event)
+        elif not self._exact and event.action in (*_STARTS, *_ENDS, EventAction.HEALTHY, EventAction.UNHEALTHY):
+            self.doubtful = True
+
+    def _take(self, event: ContainerEvent) -> None:
+        action = event.action
+        if action in _STARTS:
+            self._status = ContainerStatus.RUNNING
+            self._is_up()
+            if self.condition is WaitFor.RUNNING:
+                self.met()
+        elif action in _ENDS:
+            self._take_end(event)
+        elif action == EventAction.DESTROY:
+            self._gone()
+        elif action in (EventAction.HEALTHY, EventAction.UNHEALTHY):
+            self._health = HEALTHY if action == EventAction.HEALTHY else UNHEALTHY
+            self._weigh_health(self._health)
+
+    def _take_end(self, event: ContainerEvent) -> None:
+        """Take an end, whose event has the code; whether a start follows is to be looked at."""
+        code = event.attributes.get("exitCode", "")
+        if event.action == EventAction.DIE and code.lstrip("-").isdecimal():
+            self.exit_code = int(code)
+        if self.condition is WaitFor.EXITED and self.exit_code is not None and self.exit_code >= 0:
+            self.met(exit_code=self.exit_code)
+        elif self.condition is not WaitFor.REMOVED:
+            self.doubtful = True
+
+
+class Seat:
+    """A place in the waiting room: a call's tickets; it is woken for every verdict."""
+
+    def __init__(self) -> None:
+        """Wait for nothing yet."""
+        self.tickets: list[Ticket] = []
+        self.judged: list[Ticket] = []
+        """Those whose verdicts the call has not dealt with yet."""
+        self.resting: anyio.CancelScope | None = None
+        """Where it can be interrupted while it listens on behalf of all."""
+        self._woken = anyio.Event()
+
+    def add(self, container: str, condition: WaitCondition, since: int) -> Ticket:
+        """Wait for one more container."""
+        ticket = Ticket(container, condition, since, self._told)
+        self.tickets.append(ticket)
+        return ticket
+
+    def looked_for(self) -> list[Ticket]:
+        """Return those that are to be looked at."""
+        return [ticket for ticket in self.tickets if ticket.verdict is None and not ticket.is_told]
+
+    def _told(self, ticket: Ticket) -> None:
+        self.judged.append(ticket)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let the call look whether there is something to be done."""
+        self._woken.set()
+        if self.resting is not None:
+            self.resting.cancel()
+
+    async def woken(self) -> None:
+        """Wait until the call is woken."""
+        await self._woken.wait()
+        self._woken = anyio.Event()
