@@ -34,11 +34,19 @@ def answers(path: Path) -> bool:
         return False
 
 
-def call(path: Path, method: str, target: str, body: bytes | None = None, timeout: float = 60) -> bytes:
+def call(  # noqa: PLR0913  # what a request has
+    path: Path,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    timeout: float = 60,
+    *,
+    content_type: str = "application/x-tar",
+) -> bytes:
     """Make one request and return the body of the answer; an error status is an EngineSetupError."""
     connection = _UnixConnection(path, timeout)
     try:
-        connection.request(method, target, body, {"Content-Type": "application/x-tar"} if body else {})
+        connection.request(method, target, body, {"Content-Type": content_type} if body else {})
         response = connection.getresponse()
         content = response.read()
     finally:

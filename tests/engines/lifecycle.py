@@ -96,9 +96,9 @@ def start(engine: Engine) -> None:
     _wait_until_it_answers(engine)
 
 
-def restart(engine: Engine) -> None:
-    """Stop the daemon and start it again."""
-    stop(engine)
+def restart(engine: Engine, *, by: signal.Signals = signal.SIGTERM) -> None:
+    """End the daemon, with SIGTERM or SIGKILL, and start it again on the same socket and data."""
+    (kill if by is signal.SIGKILL else stop)(engine)
     start(engine)
 
 
