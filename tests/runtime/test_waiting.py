@@ -22,7 +22,7 @@ from clab_runtime import (
 )
 from clab_runtime.runtime import waiting_room
 from tests.engine.fake_engine import answer
-from tests.runtime.scripted_world import NEVER, world
+from tests.runtime.scripted_world import NEVER, STARTED, world
 
 pytestmark = pytest.mark.anyio
 
@@ -278,18 +278,27 @@ async def test_an_event_from_before_the_wait_is_not_believed() -> None:
     """It comes late, and the container has been started anew since."""
     async with world() as engine:
         names = engine.healthy_in_time(6)
+        engine.add("r0", status="created", started_at=NEVER)
+        first = Waiter(lambda: engine.waits.for_one("r0", WaitFor.RUNNING))
         waiter = Waiter(lambda: engine.waits.for_all(names, WaitFor.HEALTHY))
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(waiter)
+            tasks.start_soon(first)
             await engine.listening()
+            before, looks = time.time(), engine.count("/json")
+            tasks.start_soon(waiter)
+            await engine.until(lambda: engine.count("/json") == looks + 1)
+            await engine.settled()
             for name in names:
-                await engine.tell(name, "health_status: healthy", ago=1)
-            await engine.until(lambda: engine.count("/json") == 7)  # each is looked at, for a list may lag behind
+                await engine.tell(name, "health_status: healthy", ago=time.time() - before)
+            # Each is looked at, for a list may lag behind.
+            await engine.until(lambda: engine.count("/json") == looks + 1 + len(names))
             await engine.settled()
             assert not waiter.over.is_set()
             for name in names:
                 await engine.change(name, "health_status: healthy", health="healthy")
             assert await waiter.end()
+            await engine.change("r0", "start", status="running", started_at=STARTED)
+            await first.end()
 
 
 async def test_an_old_end_is_no_end_of_what_runs() -> None:
