@@ -11,7 +11,7 @@ import signal
 import sys
 import termios
 import tty
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager, nullcontext, suppress
 
 import anyio
@@ -90,7 +90,7 @@ def terminal_size() -> TerminalSize:
 
 
 @contextmanager
-def raw_mode() -> Iterator[None]:
+def raw_mode() -> Generator[None]:
     """Have our terminal pass on every key, and leave it as it was."""
     before = termios.tcgetattr(STDIN)
     tty.setraw(STDIN)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from struct import pack
+from typing import cast
 
 import anyio
 import pytest
@@ -22,6 +23,7 @@ from clab_runtime import (
     UnsupportedOperationError,
 )
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.duplex import Duplex
 from clab_runtime.runtime import attach_session, running_command
 from clab_runtime.runtime.detach_keys import detach_keys
 from clab_runtime.runtime.docker import DockerRuntime
@@ -195,7 +197,7 @@ def forget(sessions: list[Session]) -> None:
 async def test_a_session_that_is_dropped_warns() -> None:
     async with fake_engine(playing(b"", ENDED, hang=True)) as fake, EngineClient(fake.endpoint) as client:
         sessions = [await session_of(client).__aenter__()]
-        duplex = sessions[0]._duplex  # type: ignore[attr-defined]
+        duplex = cast("Duplex", sessions[0]._duplex)  # type: ignore[attr-defined]
         with pytest.warns(ResourceWarning, match="unclosed <.*EngineSession"):
             forget(sessions)
         await duplex.aclose()
