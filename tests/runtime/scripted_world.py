@@ -49,6 +49,10 @@ class Container:
         state["StartedAt"] = self.started_at
         return json.dumps({"Id": self.id, "Name": f"/{self.name}", "State": state, "Config": config}).encode()
 
+    def stamped(self) -> list[bytes]:
+        """Write the lines of the log with their times."""
+        return [b"2026-01-01T00:00:00.%09dZ %b" % (number, line) for number, line in enumerate(self.log)]
+
     def listed(self) -> dict[str, object]:
         """Write an item of a list."""
         words = f"Up 3 seconds ({_HEALTH[self.health]})" if self.health and self.status == "running" else self.status
@@ -145,7 +149,7 @@ class World:
                 await self.silent_until.wait()
             await peer.send(answer(json.dumps([each.listed() for each in self.containers.values()]).encode()))
         else:
-            await self._show(peer, *path.removeprefix("/containers/").split("/"), follow="follow=1" in request.target)
+            await self._show(peer, *path.removeprefix("/containers/").split("/"), request.target)
 
     async def _listen(self, peer: Peer) -> None:
         if self.refusal is not None:
@@ -157,7 +161,7 @@ class World:
         if peer in self.listeners:
             self.listeners.remove(peer)
 
-    async def _show(self, peer: Peer, name: str, what: str, *, follow: bool) -> None:
+    async def _show(self, peer: Peer, name: str, what: str, target: str) -> None:
         found = self.find(name)
         if found is None:
             await peer.send(answer(b'{"message":"No such container: %b"}' % name.encode(), status="404 Not Found"))
@@ -167,8 +171,8 @@ class World:
         elif what == "json":
             await peer.send(answer(found.inspected()))
         else:
-            await peer.send(chunked(*found.log, end=False))
-            if follow and found.log_goes_on is not None:
+            await peer.send(chunked(*(found.stamped() if "timestamps=1" in target else found.log), end=False))
+            if "follow=1" in target and found.log_goes_on is not None:
                 await found.log_goes_on.wait()
             await peer.send(b"0\r\n\r\n")
 

@@ -278,8 +278,8 @@ async def test_an_event_from_before_the_wait_is_not_believed() -> None:
     """It comes late, and the container has been started anew since."""
     async with world() as engine:
         names = engine.healthy_in_time(6)
-        engine.add("r0", status="created", started_at=NEVER)
-        first = Waiter(lambda: engine.waits.for_one("r0", WaitFor.RUNNING))
+        engine.add("other", status="created", started_at=NEVER)
+        first = Waiter(lambda: engine.waits.for_one("other", WaitFor.RUNNING))
         waiter = Waiter(lambda: engine.waits.for_all(names, WaitFor.HEALTHY))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(first)
@@ -297,7 +297,7 @@ async def test_an_event_from_before_the_wait_is_not_believed() -> None:
             for name in names:
                 await engine.change(name, "health_status: healthy", health="healthy")
             assert await waiter.end()
-            await engine.change("r0", "start", status="running", started_at=STARTED)
+            await engine.change("other", "start", status="running", started_at=STARTED)
             await first.end()
 
 
