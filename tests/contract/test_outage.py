@@ -15,7 +15,7 @@ from clab_runtime import (
     Stream,
 )
 from tests.conftest import NoLeaks
-from tests.contract.lab import open_lab, within
+from tests.contract.lab import open_lab, until, within
 from tests.engines import Engine, kill, start
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +32,7 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(engine: Engine, 
         started = await runtime.start_container(terminal, EndpointlessNode(lab.node()))
         errors: dict[str, Exception | None] = {}
         events = runtime.stream_events()
+        ended: list[Stream[LogLine]] = []
         logs = [runtime.stream_logs(terminal), runtime.stream_logs(plain)]
 
         async def expect(what: str, call: Callable[[], Awaitable[object]]) -> None:
@@ -53,6 +54,10 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(engine: Engine, 
                 assert (await within(log.__anext__)).data == b"ready"
                 following.set()
                 assert [line async for line in log] == []
+                ended.append(log)
+
+        async def all_have_ended() -> bool:
+            return len(ended) == len(logs)
 
         async with events:
             for log in logs:
@@ -77,4 +82,5 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(engine: Engine, 
         await runtime.check_connection()
         for container in (terminal, plain):  # Podman's have outlived it
             await runtime.stop_container(container)
+        await until(all_have_ended)
         assert "0 busy" in repr(runtime)
