@@ -25,6 +25,15 @@ POLITE_SCRIPT = "trap 'exit 3' TERM; echo ready; while :; do sleep 1000 & wait $
 TYPED = (EngineProtocolError, EngineConnectionError)
 
 
+async def follow(log: Stream[LogLine], following: anyio.Event, ended: list[Stream[LogLine]]) -> None:
+    """Follow the log of a container that says just one thing, to its end."""
+    async with log:
+        assert (await within(log.__anext__)).data == b"ready"
+        following.set()
+        assert [line async for line in log] == []
+        ended.append(log)
+
+
 async def test_an_engine_that_is_killed_ends_nothing_in_silence(engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(engine) as lab, anyio.create_task_group() as readers:
         runtime = lab.runtime
@@ -49,20 +58,13 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(engine: Engine, 
                 if event.action.startswith("exec_start"):
                     begun.set()
 
-        async def follow(log: Stream[LogLine]) -> None:
-            async with log:
-                assert (await within(log.__anext__)).data == b"ready"
-                following.set()
-                assert [line async for line in log] == []
-                ended.append(log)
-
         async def all_have_ended() -> bool:
             return len(ended) == len(logs)
 
         async with events:
             for log in logs:
                 following = anyio.Event()
-                readers.start_soon(follow, log)
+                readers.start_soon(follow, log, following, ended)
                 await within(following.wait)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(expect, "events", follow_events)
