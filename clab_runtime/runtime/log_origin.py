@@ -28,7 +28,7 @@ class LogOrigin:
 
     def __init__(self, engine: EngineClient, container: str, window: LogWindow) -> None:
         """Read the part of the container's log that the window shows."""
-        self.tail = window.tail
+        self.tail: int | None = window.tail
         self.since = window.since_nanoseconds
         self.until = math.inf if window.until_seconds is None else window.until_seconds
         self._engine = engine

@@ -38,7 +38,7 @@ class PodmanLogOrigin(LogOrigin):
         self.fine = is_since(info, _NANOSECONDS_SINCE)
         if self.tail is not None and not counts_tails(info):
             self.skip = max(await self._count() - self.tail, 0)
-            self.tail = None
+            self.tail: int | None = None
 
     def ask(self, *, since: int, tail: int | None, follow: bool) -> RawStream:
         """Prepare a request."""

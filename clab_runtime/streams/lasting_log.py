@@ -158,9 +158,10 @@ class LastingLog:
             decoder = await self._origin.decoder(raw, timestamps=False)
             while data := await raw.receive():
                 self._feed(decoder, data)
+                self._has_anchor = bool(self._origin.tail)  # be it a line without an ending
         finally:
             await raw.aclose()
-        self._has_anchor = bool(self._memory.last)
+        self._has_anchor |= bool(self._memory.last)
 
     async def _go_on(self) -> None:
         """Get another answer: at once or after a pause; if the container has ended, once it has been started again."""

@@ -17,7 +17,7 @@ from clab_runtime import (
 )
 from clab_runtime.runtime import waiting_room
 from tests.conftest import NoLeaks
-from tests.contract.lab import open_lab, within
+from tests.contract.lab import open_lab, until, within
 from tests.engines import Engine, kill, start
 
 pytestmark = pytest.mark.anyio
@@ -25,6 +25,15 @@ pytestmark = pytest.mark.anyio
 POLITE_SCRIPT = "trap 'exit 3' TERM; echo ready; while :; do sleep 1000 & wait $!; done"
 """What an engine that comes back can stop at once."""
 TYPED = (EngineProtocolError, EngineConnectionError)
+
+
+async def follow(log: Stream[LogLine], following: anyio.Event, ended: list[Stream[LogLine]]) -> None:
+    """Follow the log of a container that says just one thing, to its end."""
+    async with log:
+        assert (await within(log.__anext__)).data == b"ready"
+        following.set()
+        assert [line async for line in log] == []
+        ended.append(log)
 
 
 async def test_an_engine_that_is_killed_ends_nothing_in_silence(
@@ -37,6 +46,7 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(
         started = await runtime.start_container(terminal, EndpointlessNode(lab.node()))
         errors: dict[str, Exception | None] = {}
         events = runtime.stream_events(EventStreamOptions(give_up_after=0.5))
+        ended: list[Stream[LogLine]] = []
         logs = [runtime.stream_logs(terminal), runtime.stream_logs(plain)]
 
         async def expect(what: str, call: Callable[[], Awaitable[object]]) -> None:
@@ -53,16 +63,13 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(
                 if event.action.startswith("exec_start"):
                     begun.set()
 
-        async def follow(log: Stream[LogLine]) -> None:
-            async with log:
-                assert (await within(log.__anext__)).data == b"ready"
-                following.set()
-                assert [line async for line in log] == []
+        async def all_have_ended() -> bool:
+            return len(ended) == len(logs)
 
         async with events:
             for log in logs:
                 following = anyio.Event()
-                readers.start_soon(follow, log)
+                readers.start_soon(follow, log, following, ended)
                 await within(following.wait)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(expect, "events", follow_events)
@@ -82,4 +89,5 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(
         await runtime.check_connection()
         for container in (terminal, plain):  # Podman's have outlived it
             await runtime.stop_container(container)
+        await until(all_have_ended)
         assert "0 busy" in repr(runtime)

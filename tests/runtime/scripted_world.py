@@ -149,7 +149,8 @@ class World:
                 await self.silent_until.wait()
             await peer.send(answer(json.dumps([each.listed() for each in self.containers.values()]).encode()))
         else:
-            await self._show(peer, *path.removeprefix("/containers/").split("/"), request.target)
+            name, what = path.removeprefix("/containers/").split("/")
+            await self._show(peer, name, what, request.target)
 
     async def _listen(self, peer: Peer) -> None:
         if self.refusal is not None:
