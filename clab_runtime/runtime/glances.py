@@ -17,7 +17,8 @@ _HEALTH_WORDS = {"(healthy)": HEALTHY, "(unhealthy)": UNHEALTHY, "(health: start
 """How Docker's list ends what it says of a container that runs and is checked."""
 
 _RESTARTING_POLICIES = frozenset({"always", "unless-stopped", "on-failure"})
-_MAY_RESTART = "stopped"
+_FINAL = "exited"
+"""Podman's state of what it has tidied up behind, and so starts no more; before that it is `stopped`."""
 
 
 class Glance(msgspec.Struct, frozen=True):
@@ -102,6 +103,5 @@ async def podman_look(engine: EngineClient, container: str) -> Glance:
     glance, policy = exact_glance(inspect), inspect.host_config.restart_policy
     if glance.status is not ContainerStatus.STOPPED or policy is None or policy.name not in _RESTARTING_POLICIES:
         return glance
-    if (await engine.libpod.containers.inspect(inspect.id)).state.status == _MAY_RESTART:
-        return msgspec.structs.replace(glance, status=ContainerStatus.RESTARTING)
-    return glance
+    later = (await engine.libpod.containers.inspect(inspect.id)).state.status
+    return glance if later == _FINAL else msgspec.structs.replace(glance, status=ContainerStatus.RESTARTING)

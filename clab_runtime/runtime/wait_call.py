@@ -119,7 +119,10 @@ class WaitCall:
         """Have the checks run that nobody else runs, until there is a verdict."""
 
         def tell(inspect: schema.ContainerInspect) -> None:
-            ticket.see(exact_glance(inspect))
+            if inspect.state.running:
+                ticket.see(exact_glance(inspect))
+            else:  # whether it has ended for good takes another look
+                self._around.room.doubt(ticket)
 
         dialect, engine = self._around.dialect, self._around.engine
         for delay in growing_delays():

@@ -268,7 +268,8 @@ class WaitingRoom:
 
     def _next_time(self) -> float:
         """Tell when something is due by itself."""
-        look_at = self._look_at_all_at if self._unjudged() else math.inf
+        has_tickets = any(ticket.is_looked_for for seat in self._seats for ticket in seat.tickets)
+        look_at = self._look_at_all_at if has_tickets else math.inf
         return look_at if self._stream is not None or self.deaf.is_set() else min(look_at, self._listen_at)
 
     def _hear(self, event: ContainerEvent) -> None:
@@ -292,7 +293,7 @@ class WaitingRoom:
         due = [ticket for ticket in self._due if ticket.is_looked_for]
         try:
             await self._look_at_these(due)
-        except _AWAY as exc:
+        except (*_AWAY, EngineError) as exc:  # a list that fails: what one inspect makes of it is that container's
             self._is_away(due, exc)
         except ContainerRuntimeError as exc:
             self._fail(due, exc)

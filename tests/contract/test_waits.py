@@ -24,7 +24,7 @@ from clab_runtime import (
     wait_for_container_running,
 )
 from tests.conftest import NoLeaks
-from tests.contract.lab import POLITE, Lab, open_lab, until, within
+from tests.contract.lab import Lab, open_lab, until, within
 from tests.engines import Engine
 from tests.noting import noting
 
@@ -154,19 +154,18 @@ async def test_a_container_is_waited_for_from_its_creation_on(lab: Lab) -> None:
 
 
 async def test_the_restart_of_one_that_is_waited_for_is_seen(lab: Lab) -> None:
-    node = lab.node("r1", POLITE)
+    node = lab.node()
     handle = await lab.start(node)
     codes: list[int] = []
 
     async def wait() -> None:
         codes.append(await within(handle.wait_exited))
 
-    await handle.wait_log("ready")
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
-        await lab.runtime.stop_container(node.long_name)
-    assert codes == [3]
+        await lab.client.containers.kill(node.long_name)
+    assert codes == [137]
     again = await lab.runtime.start_container(node.long_name, EndpointlessNode(node))
     with anyio.move_on_after(0.5) as scope:
         await again.wait_exited()
@@ -304,3 +303,29 @@ async def test_a_start_wakes_who_looks_but_once_in_a_while(lab: Lab) -> None:
         tasks.start_soon(within, wait)
         await anyio.wait_all_tasks_blocked()
         await lab.start(node)
+
+
+@pytest.mark.proves("restart-policy")
+async def test_a_restart_is_an_end_for_who_waits_for_it_and_for_nobody_else(lab: Lab) -> None:
+    """Podman has no state for a container between two starts."""
+    script = "test -e /tmp/x && { echo second; sleep 1000; }; echo first; sleep 1; touch /tmp/x; exit 7"
+    node = lab.checked(lab.node(cmd=f"sh -c '{script}'"), "test -e /tmp/x && sleep 0.5", retries=1000)
+    handle = await lab.start(msgspec.structs.replace(node, restart_policy="always"))
+    codes: list[int] = []
+
+    async def wait() -> None:
+        codes.append(await within(handle.wait_exited))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        tasks.start_soon(within, handle.wait_healthy)
+        tasks.start_soon(within, partial(handle.wait_log, "second"))
+    assert codes == [7]
+
+
+async def test_a_restart_that_comes_no_more_is_an_end_for_all(lab: Lab) -> None:
+    node = lab.checked(lab.node(cmd="sh -c 'sleep 0.3; exit 8'"), "false", retries=1000)
+    handle = await lab.start(msgspec.structs.replace(node, restart_policy="on-failure:1"))
+    for wait in (handle.wait_healthy, partial(handle.wait_log, "never")):
+        with pytest.raises(ContainerExitedError, match="exit code 8"):
+            await within(wait)
