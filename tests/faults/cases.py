@@ -380,13 +380,12 @@ async def wait_any(ground: Ground) -> None:
 # ---------------------------------------------------------------- what goes on
 
 
-@case("ContainerRuntime.watch")
+@case("ContainerRuntime.watch", after=_unpaused)
 async def watch(ground: Ground) -> None:
     async with ground.runtime.watch() as changes:
         while (await anext(changes)).kind is not ChangeKind.SYNCED:
             pass
         ground.post(f"/containers/{ground.still}/pause")
-        ground.post(f"/containers/{ground.still}/unpause")
         await anext(changes)
 
 

@@ -94,11 +94,11 @@ async def fuzz_at(ground: Ground, case: Case, steps: Iterable[int], tally: Tally
 async def _once(ground: Ground, case: Case, step: int, tally: Tally, *, natively: bool) -> bool:
     """Make a call, with what comes before and after; tell whether it got as far as to be cancelled."""
     await case.before(ground)
-    ground.finished = reached = True
     try:
         outcome = await cancelled_at(lambda: case.call(ground), step, natively=natively)
         ground.finished, reached = outcome.finished, outcome.steps >= step
     except Exception as exc:  # noqa: BLE001 - whatever it is, it is no way to take being cancelled
+        ground.finished = reached = False
         tally.failures.append(f"{_where(case, step, natively=natively)}: {exc!r}")
     await case.after(ground)
     return reached
