@@ -20,9 +20,10 @@ READY := .venv/ready
 BENCH := build/bench
 # Engines of "make test" live apart from those started by hand, in a place the next run finds again after a crash.
 TEST_ENGINES := $${TMPDIR:-/tmp}/clab-test-$$(pwd | cksum | cut -d' ' -f1)
+FAULT_ENGINES := $${TMPDIR:-/tmp}/clab-faults-$$(pwd | cksum | cut -d' ' -f1)
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 
-.PHONY: help demo test hostile check bench format clean
+.PHONY: help demo test hostile faults check bench format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -30,6 +31,8 @@ help:
 	@echo "              or a series such as podman-5.4, always a private one (ARGS=... for the example)"
 	@echo "make test     run the tests on ENGINES='$(ENGINES)' (ARGS=... for pytest)"
 	@echo "make hostile  try malformed and hostile input on a private ENGINE='$(SERIES)'"
+	@echo "make faults   cuts, restarts and cancels by the thousand on private ENGINES='$(ENGINES)'"
+	@echo "              (ARGS=... for some scenarios: events, fuzzer, health, logs, slow, watch; --scale 0.1)"
 	@echo "make check    lint, format and types, without changing anything"
 	@echo "make bench    measure against other clients"
 	@echo "make format   format the code"
@@ -51,6 +54,12 @@ test: $(READY)
 hostile:
 	@$(MAKE) --no-print-directory test ENGINES="$(SERIES)" ARGS="--quiet tests/hostile $(ARGS)"
 
+faults: $(READY)
+	@export CLAB_ENGINES_DIR="$(FAULT_ENGINES)" ENGINES="$(ENGINES)"; status=0; \
+	.venv/bin/python -m tests.faults $(ARGS) || status=$$?; \
+	.venv/bin/python -m tests.engines down --all || status=1; \
+	exit $$status
+
 check: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -68,6 +77,7 @@ format: $(READY)
 clean:
 	@$(PYTHON) -m tests.engines down --all
 	@CLAB_ENGINES_DIR="$(TEST_ENGINES)" $(PYTHON) -m tests.engines down --all
+	@CLAB_ENGINES_DIR="$(FAULT_ENGINES)" $(PYTHON) -m tests.engines down --all
 	rm -rf .venv build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find clab_runtime tests examples -name __pycache__ -prune -exec rm -rf {} +
 

@@ -3,7 +3,7 @@
 A call that goes on for ever is given an end, long enough for all of its await points.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,17 @@ from typing import Any
 import anyio
 
 from clab_runtime import (
+    ChangeKind,
     ConflictError,
     EndpointlessNode,
     EngineInternalError,
     ExecCmd,
+    LogMatch,
     NotFoundError,
     PullPolicy,
     Stream,
+    WaitFor,
+    WaitTimeoutError,
     open_runtime,
     wait_for_container_running,
     with_mgmt_net,
@@ -340,3 +344,101 @@ async def wait_healthy(ground: Ground) -> None:
 @case("wait_for_container_running")
 async def wait_for_container_running_(ground: Ground) -> None:
     await wait_for_container_running(ground.runtime, ground.still, "still")
+
+
+@case("StartedContainer.wait_log")
+async def wait_log(ground: Ground) -> None:
+    await ground.started.wait_log(str(LINES))
+
+
+@case("StartedContainer.wait_log")
+async def that_never_comes(ground: Ground) -> None:
+    await for_a_while(lambda: ground.started.wait_log("no such line"))
+
+
+@case("StartedContainer.wait_removed")
+async def wait_removed(ground: Ground) -> None:
+    await for_a_while(ground.started.wait_removed)
+
+
+@case("ContainerRuntime.wait_all")
+async def wait_all(ground: Ground) -> None:
+    await ground.runtime.wait_all([ground.still, ground.checked, ground.polite], WaitFor.RUNNING)
+
+
+@case("ContainerRuntime.wait_all")
+async def with_an_end_of_time(ground: Ground) -> None:
+    with suppress(WaitTimeoutError):
+        await ground.runtime.wait_all([ground.still, ground.polite], WaitFor.EXITED, timeout=A_WHILE)
+
+
+@case("ContainerRuntime.wait_any")
+async def wait_any(ground: Ground) -> None:
+    await ground.runtime.wait_any([ground.still, ground.ended], LogMatch(str(LINES)))
+
+
+# ---------------------------------------------------------------- what goes on
+
+
+@case("ContainerRuntime.watch", after=_unpaused)
+async def watch(ground: Ground) -> None:
+    async with ground.runtime.watch() as changes:
+        while (await anext(changes)).kind is not ChangeKind.SYNCED:
+            pass
+        ground.post(f"/containers/{ground.still}/pause")
+        await anext(changes)
+
+
+@case("ContainerRuntime.get_stats")
+async def get_stats(ground: Ground) -> None:
+    await ground.runtime.get_stats(ground.still)
+
+
+@case("ContainerRuntime.stream_stats")
+async def stream_stats(ground: Ground) -> None:
+    await take(ground.runtime.stream_stats([ground.still, ground.polite], interval=0.2), 3)
+
+
+# ---------------------------------------------------------------- sessions
+
+
+@case("ContainerRuntime.open_exec", touches=(PROCESSES,))
+async def open_exec(ground: Ground) -> None:
+    async with ground.runtime.open_exec(ground.still, LONG, tty=True):
+        pass
+
+
+@case("ContainerRuntime.attach", touches=(PROCESSES,))
+async def attach(ground: Ground) -> None:
+    async with ground.runtime.attach(ground.still) as session:
+        await session.send(b"x\n")
+        await anext(session)
+
+
+@case("Session.send", touches=(PROCESSES,))
+@case("Session.send_eof", touches=(PROCESSES,))
+@case("Session.wait", touches=(PROCESSES,))
+async def by_cat(ground: Ground) -> None:
+    async with ground.runtime.open_exec(ground.still, ExecCmd("cat")) as session:
+        await session.send(b"hello")
+        assert (await anext(session)).data == b"hello"
+        await session.send_eof()
+        assert await session.wait() == 0
+
+
+@case("Session.send_all", touches=(PROCESSES,))
+@case("Session.aclose", touches=(PROCESSES,))
+async def while_nothing_is_read(ground: Ground) -> None:
+    async def much() -> AsyncGenerator[bytes]:
+        while True:
+            yield bytes(100_000)
+
+    async with ground.runtime.open_exec(ground.still, LONG) as session:
+        await for_a_while(lambda: session.send_all(much()))
+        await session.aclose()
+
+
+@case("Session.resize", touches=(PROCESSES,))
+async def resize(ground: Ground) -> None:
+    async with ground.runtime.open_exec(ground.still, LONG, tty=True) as session:
+        await session.resize(100, 30)

@@ -11,7 +11,7 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, signatu
 from typing import Any, get_origin
 
 import clab_runtime
-from clab_runtime import ContainerRuntime, StartedContainer
+from clab_runtime import ContainerRuntime, Session, StartedContainer
 from tests.contract.lab import on_asyncio
 from tests.faults.cases import CASES, Case
 from tests.faults.ground import CONTAINERS, NETWORKS, Ground
@@ -25,7 +25,7 @@ def public_calls() -> set[str]:
     """Name what is public and waits: coroutines, and what returns a stream or an async context manager."""
     methods = {
         f"{kind.__name__}.{name}": member
-        for kind in (ContainerRuntime, StartedContainer)
+        for kind in (ContainerRuntime, StartedContainer, Session)
         for name, member in vars(kind).items()
         if not name.startswith("_")
     }
@@ -80,14 +80,25 @@ async def fuzz(ground: Ground, case: Case, tally: Tally, *, natively: bool = Fal
         step, misses = (step + every, 0) if reached else (step, misses + 1)
 
 
+async def fuzz_at(ground: Ground, case: Case, steps: Iterable[int], tally: Tally, *, natively: bool = False) -> None:
+    """Cancel a call at some steps only."""
+    before = ground.look(CONTAINERS, NETWORKS, *case.touches)
+    for step in steps:
+        reached = await _once(ground, case, step, tally, natively=natively)
+        tally.note(case, step if reached else 0, 0.0)
+        if different := await ground.differences(before):
+            tally.failures.append(f"{_where(case, step, natively=natively)}: {different}")
+            return
+
+
 async def _once(ground: Ground, case: Case, step: int, tally: Tally, *, natively: bool) -> bool:
     """Make a call, with what comes before and after; tell whether it got as far as to be cancelled."""
     await case.before(ground)
-    ground.finished = reached = True
     try:
         outcome = await cancelled_at(lambda: case.call(ground), step, natively=natively)
         ground.finished, reached = outcome.finished, outcome.steps >= step
     except Exception as exc:  # noqa: BLE001 - whatever it is, it is no way to take being cancelled
+        ground.finished = reached = False
         tally.failures.append(f"{_where(case, step, natively=natively)}: {exc!r}")
     await case.after(ground)
     return reached

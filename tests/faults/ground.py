@@ -26,7 +26,7 @@ from clab_runtime import (
 from clab_runtime.host import netns
 from tests.conftest import PREDEFINED, open_descriptors
 from tests.contract.lab import Lab, open_lab, runtime_for, within
-from tests.engines import Engine
+from tests.engines import Engine, EngineSetupError
 from tests.engines.http import call, call_json
 from tests.engines.registry import Registry, make_image
 
@@ -167,9 +167,11 @@ def _exec_runs(ground: Ground, name: str) -> bool:
     if name in _ended:
         return False
     try:
-        runs: bool = call_json(ground.engine.socket, "GET", f"/v1.41/exec/{name}/json")["Running"]
-    except Exception:  # noqa: BLE001 - the engine has forgotten it
-        runs = False
+        exec_ = call_json(ground.engine.socket, "GET", f"/v1.41/exec/{name}/json")
+    except EngineSetupError:  # the engine has forgotten it
+        exec_ = {"Running": False}
+    # Podman 4 says so of a detached one for minutes after its end.
+    runs = bool(exec_["Running"]) and Path("/proc", str(exec_["Pid"])).exists()
     if not runs:
         _ended.add(name)
     return runs

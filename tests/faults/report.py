@@ -18,6 +18,8 @@ class Report:
         self.words = words
         self.figures: list[str] = []
         self.failures: list[str] = []
+        self.is_large = scale >= 1
+        """Whether it is of the size that its figures are about; a small one runs beside other tests."""
         self._scale = scale
         self._begun = self._last = time.monotonic()
 

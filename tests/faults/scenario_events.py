@@ -112,9 +112,9 @@ async def restart_now_and_then(engine: Engine, proxy: Proxy, churn: Churn, times
     return times
 
 
-async def scenario(engine: Engine, report: Report) -> None:
+async def scenario(engine: Engine, report: Report, restarts: int = RESTARTS) -> None:
     """Let containers come and go, with all that gets in the way, and compare."""
-    total, cuts, restarts = report.scaled(TOTAL), report.scaled(CUTS), min(RESTARTS, report.scaled(RESTARTS))
+    total, cuts = report.scaled(TOTAL), report.scaled(CUTS)
     async with open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
         churn = Churn(lab, total // len(LIFE))
         runtime = runtime_for(engine, proxy.endpoint)

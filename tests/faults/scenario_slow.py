@@ -1,4 +1,4 @@
-"""A consumer that stops reading for a minute: another one on the same connection loses nothing, and waits for nothing."""
+"""A consumer stops reading for a minute: another one on the same connection loses nothing, and waits for nothing."""
 
 import re
 import time
@@ -14,7 +14,7 @@ from tests.faults.churn import LIFE, Churn, Truth
 from tests.faults.proxy import EVENTS, Line, Proxy, open_proxy
 from tests.faults.report import Report
 
-PAUSE = 60.0
+PAUSE = 60
 """Seconds in which one of them does not read."""
 ROOM = 10
 """Events that have room in the buffer of another one that does not read either."""
@@ -62,7 +62,7 @@ def delays(reader: Reader, lines: list[Line]) -> list[float]:
 
 async def scenario(engine: Engine, report: Report) -> None:
     """Have one who reads, one who does not, and one who does not and has hardly any room."""
-    pause = max(3.0, report.scaled(int(PAUSE)))
+    pause = report.scaled(PAUSE)
     async with open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
         proxy.note_lines()
         runtime = runtime_for(engine, proxy.endpoint)
@@ -86,11 +86,11 @@ async def scenario(engine: Engine, report: Report) -> None:
         _tell(report, pause, (fast, slow, cramped), churn.truth, proxy)
 
 
-def _tell(report: Report, pause: float, readers: tuple[Reader, Reader, Reader], truth: Truth, proxy: Proxy) -> None:
+def _tell(report: Report, pause: int, readers: tuple[Reader, Reader, Reader], truth: Truth, proxy: Proxy) -> None:
     fast, slow, cramped = readers
     took = delays(fast, proxy.lines)
     report.figure(
-        f"nothing read for {pause:.0f} s: the one who reads was told {fast.lives.total()} of {truth.events} events, "
+        f"nothing read for {pause} s: the one who reads was told {fast.lives.total()} of {truth.events} events, "
         f"{median(took) * 1000:.1f} ms after they came (at most {took[-1] * 1000:.0f} ms); afterwards the slow one "
         f"{slow.lives.total()}, the one with room for {ROOM} {cramped.lives.total()} and {cramped.gaps} gap; "
         f"{proxy.asked(EVENTS)} connection"
@@ -98,7 +98,7 @@ def _tell(report: Report, pause: float, readers: tuple[Reader, Reader, Reader], 
     report.check(slow.lives == expected(truth), "the slow one, who has room for all, was not told all of it")
     report.check(cramped.gaps, "the one with little room was not told that it has lost something")
     report.check(not fast.gaps and not slow.gaps, "who has lost nothing was told of a gap")
-    report.check(took[-1] < DELAY, f"an event took {took[-1]:.1f} s")
+    report.check(not report.is_large or took[-1] < DELAY, f"an event took {took[-1]:.1f} s")
     report.check(proxy.asked(EVENTS) == 1, f"{proxy.asked(EVENTS)} connections instead of one")
 
 

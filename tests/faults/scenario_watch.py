@@ -131,7 +131,7 @@ async def scenario(engine: Engine, report: Report) -> None:
         finally:
             await runtime.aclose()
         report.figure(
-            f"{good} of {runs} runs end as listed, through {proxy.asked(EVENTS) - runs} further connections and {gaps} gaps"
+            f"{good} of {runs} runs end as listed, through {proxy.asked(EVENTS) - runs} more connections, {gaps} gaps"
         )
 
 
