@@ -159,6 +159,9 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "interface-prefix": (
         Difference("podman-.*", "Podman names interfaces for each container, not for a network", "eth0"),
     ),
+    "last words of what removes itself": (
+        Difference("podman-.*", "Podman may remove a container with `auto-remove` before all of its log has been read"),
+    ),
     "lack of memory": (
         Difference(
             "podman-4.*",
