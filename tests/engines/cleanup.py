@@ -31,7 +31,7 @@ def remove_everything(directory: Path) -> None:
     if not state.is_engines(directory):
         raise EngineSetupError(f"{directory} is not empty, and what is in it is no engine's")
     cgroup = cgroups.name_for(directory)
-    netns = _netns_files(directory, cgroup)
+    netns = netns_files(directory, cgroup)
     cgroups.kill(cgroup, spare=state.keeper_of(directory))  # it reaps the others
     cgroups.kill(cgroup)
     mounts.release_run_netns(netns)
@@ -50,7 +50,7 @@ def _remove_consoles() -> None:
             path.unlink(missing_ok=True)
 
 
-def _netns_files(directory: Path, cgroup: str) -> set[Path]:
+def netns_files(directory: Path, cgroup: str) -> set[Path]:
     """Return the files in /run/netns of this Podman's containers: of those that run, and of those it has on record."""
     running = {_inode(Path(f"/proc/{pid}/ns/net")) for pid in cgroups.processes(cgroup)} - {None}
     present = set(mounts.RUN_NETNS.glob("netns-*"))

@@ -5,7 +5,7 @@ Which calls there are is read off the interface, so that a new one without a cas
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isasyncgenfunction, iscoroutinefunction, isfunction, signature
 from typing import Any, get_origin
@@ -14,11 +14,14 @@ import clab_runtime
 from clab_runtime import ContainerRuntime, Session, StartedContainer
 from tests.contract.lab import on_asyncio
 from tests.faults.cases import CASES, Case
-from tests.faults.ground import CONTAINERS, NETWORKS, Ground
+from tests.faults.ground import CONTAINERS, NETWORKS, Ground, State
 from tests.faults.steps import cancelled_at
 
 MISSES = 2
 """How often in a row a call ends before a step until it is taken to have no more: there are more when all is slow."""
+
+LATE = 1.0
+"""Seconds after which an engine has done what it was asked for by a call that was cancelled."""
 
 
 def public_calls() -> set[str]:
@@ -66,18 +69,21 @@ class Tally:
         return self.cancels.total()
 
 
-async def fuzz(ground: Ground, case: Case, tally: Tally, *, natively: bool = False, every: int = 1) -> None:
-    """Cancel a call at its first step, its second, and so on, until it comes to its end before that."""
+async def fuzz(
+    ground: Ground, case: Case, tally: Tally, *, natively: bool = False, tell: Callable[[str], object] = str
+) -> None:
+    """Cancel a call at its first step, its second, and so on, until it comes to its end before that; tell how far."""
     before = ground.look(CONTAINERS, NETWORKS, *case.touches)
     step, misses = 1, 0
     while misses < MISSES:
         begun = time.monotonic()
         reached = await _once(ground, case, step, tally, natively=natively)
-        if different := await ground.differences(before):
+        if different := await _differences(ground, case, before):
             tally.failures.append(f"{_where(case, step, natively=natively)}: {different}")
             before = ground.look(CONTAINERS, NETWORKS, *case.touches)
         tally.note(case, step if reached else 0, time.monotonic() - begun)
-        step, misses = (step + every, 0) if reached else (step, misses + 1)
+        tell(f"{_where(case, step, natively=natively)}: {tally.total} cancels, {len(tally.failures)} failures")
+        step, misses = (step + 1, 0) if reached else (step, misses + 1)
 
 
 async def fuzz_at(ground: Ground, case: Case, steps: Iterable[int], tally: Tally, *, natively: bool = False) -> None:
@@ -86,9 +92,16 @@ async def fuzz_at(ground: Ground, case: Case, steps: Iterable[int], tally: Tally
     for step in steps:
         reached = await _once(ground, case, step, tally, natively=natively)
         tally.note(case, step if reached else 0, 0.0)
-        if different := await ground.differences(before):
+        if different := await _differences(ground, case, before):
             tally.failures.append(f"{_where(case, step, natively=natively)}: {different}")
             return
+
+
+async def _differences(ground: Ground, case: Case, before: State) -> Mapping[str, str]:
+    """Compare; the engine may have done what was asked for only after the ground was put in order: that is repeated."""
+    if await ground.differences(before, wait=LATE):
+        await case.after(ground)
+    return await ground.differences(before)
 
 
 async def _once(ground: Ground, case: Case, step: int, tally: Tally, *, natively: bool) -> bool:

@@ -124,9 +124,9 @@ class Ground:
         """Return what there is of these kinds, and the resources."""
         return {**self.resources(), **{kind: _LOOKS[kind](self) for kind in kinds}}
 
-    async def differences(self, before: State) -> Mapping[str, str]:
+    async def differences(self, before: State, wait: float = SETTLE) -> Mapping[str, str]:
         """Compare, once things have settled; what is not as before is told by kind."""
-        deadline = time.monotonic() + SETTLE
+        deadline = time.monotonic() + wait
         kinds = [kind for kind in before if kind in _LOOKS]
         while (now := self.look(*kinds)) != before and time.monotonic() < deadline:
             with anyio.move_on_after(0.01):

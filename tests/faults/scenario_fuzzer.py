@@ -18,7 +18,7 @@ from tests.faults.report import Report
 
 CANCELS = 20_000
 WAYS = {"asyncio": ("asyncio", False), "asyncio, natively": ("asyncio", True), "trio": ("trio", False)}
-PIECES = (100, 60, 150, 80)
+PIECES = (400, 150, 250, 100)
 """Bytes of the pieces that answers come in, by the pass."""
 CHEAP = 0.1
 """Seconds that a cancel may take, with the look at what it has left, to be tried in a further pass."""
@@ -65,5 +65,7 @@ async def _carry_out(this: Pass, engine: Engine, report: Report) -> None:
     async with open_ground(engine, piece=this.piece) as ground:
         for case in chosen(report.words):
             if not this.skips(case):
-                await fuzz(ground, case, this.tally, natively=this.natively)
-                report.progress(f"{case.name}: {this.tally.total} cancels")
+                known = len(this.tally.failures)
+                await fuzz(ground, case, this.tally, natively=this.natively, tell=report.progress)
+                for failure in this.tally.failures[known:]:
+                    report.detail(f"FAILED: {failure}")

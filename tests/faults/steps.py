@@ -124,22 +124,22 @@ class _Driven:
         self._steps = steps
 
     def __await__(self) -> Generator[Any, Any, object]:
-        advance: Callable[[Any], Any] = self._coroutine.send
-        argument: object = None
+        value: Any = None
+        error: BaseException | None = None
         while True:
             try:
-                asked = advance(argument)
+                asked: Any = self._coroutine.send(value) if error is None else self._coroutine.throw(error)
             except StopIteration as end:
                 return end.value
             self._steps.take()
+            value = error = None
             try:
-                argument = yield asked
-                advance = self._coroutine.send
+                value = yield asked
             except GeneratorExit:
                 self._coroutine.close()
                 raise
             except BaseException as exc:  # noqa: BLE001 - it is the coroutine's
-                advance, argument = self._coroutine.throw, exc
+                error = exc
 
 
 class _Watch(trio.abc.Instrument):

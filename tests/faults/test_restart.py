@@ -19,7 +19,7 @@ def traces(engine: Engine) -> set[Path]:
     return {
         *(mount.target for mount in mounts.mounted() if mount.target.is_relative_to(engine.directory)),
         *(Path("/proc", str(pid)) for pid in cgroups.processes(cgroup)),
-        *cleanup._netns_files(engine.directory, cgroup),
+        *cleanup.netns_files(engine.directory, cgroup),
         engine.directory,
     }
 
