@@ -15,6 +15,7 @@ from clab_runtime import (
     PullPolicy,
     RuntimeConfig,
     TerminalSize,
+    WaitFor,
     new_runtime,
     register,
     wait_for_container_running,
@@ -62,6 +63,9 @@ OF_CONTAINERS: Mapping[str, tuple[CallWith, frozenset[Outcome]]] = {
     "write_to_stdin_no_wait": (lambda at, name: at.runtime.write_to_stdin_no_wait(name, b"x"), ENGINE),
     "copy_to_container": (lambda at, name: at.runtime.copy_to_container(name, "/tmp/x", "/etc/hostname"), ENGINE),
     "stream_logs": (lambda at, name: anext(at.runtime.stream_logs(name)), ENGINE),
+    "merge_logs": (lambda at, name: anext(at.runtime.merge_logs([name])), ENGINE),
+    "wait_all": (lambda at, name: at.runtime.wait_all([name], WaitFor.RUNNING), ENGINE),
+    "wait_any": (lambda at, name: at.runtime.wait_any([name], WaitFor.RUNNING), ENGINE),
 }
 """Every method that takes a container, and what comes of one that the engine does not know."""
 
@@ -159,10 +163,25 @@ OF_STREAMS: Sequence[Group] = (
     Group("stream_logs until", lambda at, until: at.log(until=until, follow=False), HARMLESS, "", (FOREVER,)),
     Group("stream_logs follow", lambda at, follow: at.log(follow=follow), BEFORE, "follow", (None, 1, "yes")),
     Group("stream_logs timestamps", lambda at, flag: at.log(timestamps=flag), BEFORE, "timestamps", (None, 1, "yes")),
+    Group("merge_logs containers", lambda at, names: at.merge(names), BEFORE, "container", (
+        None, 5, b"x", "x1", [None], [5], [""], ["x1", "x1"], ["a/../b"], ["\ud800"],
+    )),
+    Group("wait_all containers", lambda at, names: at.runtime.wait_all(names, WaitFor.RUNNING), BEFORE, "container", (
+        None, 5, b"x", "x1", [None], [5], [""], ["a/../b"], ["\ud800"],
+    )),
+    Group("wait_any containers", lambda at, names: at.runtime.wait_any(names, WaitFor.RUNNING), BEFORE, "container", (
+        None, 5, b"x", "x1", [], [None], [5], [""],
+    )),
+    Group("wait_all condition", lambda at, word: at.runtime.wait_all([at.target], word), BEFORE, "condition", (
+        None, 5, "sometimes", b"running", {}, [], WaitFor,
+    )),
+    Group("wait_all timeout", lambda at, seconds: at.waits(timeout=seconds), BEFORE, "timeout", (
+        -1, "1", None, True, math.nan, [], b"1",
+    )),
     Group("stream_stats interval", lambda at, seconds: at.measure(at.target, interval=seconds), BEFORE, "interval", (
         0, -1, "1", None, True, float("nan"), [], b"1",
     )),
-    Group("stream_stats containers", lambda at, names: at.measure(names), BEFORE, "containers", (
+    Group("stream_stats containers", lambda at, names: at.measure(names), BEFORE, "container", (
         None, 5, b"x", [], [None], [5], "", [""], {"x": "y"}, ["a/../b"], ["\ud800"],
     )),
     Group("stream_events", lambda at, options: at.listen(options), BEFORE, "options", (

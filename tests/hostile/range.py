@@ -17,6 +17,7 @@ from clab_runtime import (
     GenericFilter,
     MgmtNet,
     NodeConfig,
+    WaitFor,
     labels,
     open_runtime,
     wait_for_container_running,
@@ -90,6 +91,16 @@ class Range:
         async with self.runtime.stream_logs(self.target, **words) as log:
             async for _ in log:
                 pass
+
+    async def merge(self, containers: Any) -> None:  # noqa: ANN401 - the types are what is wrong
+        """Read the logs of containers."""
+        async with self.runtime.merge_logs(containers) as log:
+            async for _ in log:
+                pass
+
+    async def waits(self, **words: Any) -> object:  # noqa: ANN401 - the types are what is wrong
+        """Wait for the target."""
+        return await self.runtime.wait_all([self.target], WaitFor.RUNNING, **words)
 
     async def listen(self, options: Any) -> None:  # noqa: ANN401 - the types are what is wrong
         """Listen to events."""

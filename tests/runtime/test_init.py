@@ -16,6 +16,7 @@ from clab_runtime import (
     NodeConfig,
     RuntimeConfig,
     UnsupportedOperationError,
+    WaitFor,
     with_config,
     with_mgmt_net,
 )
@@ -53,6 +54,13 @@ CALLS: dict[str, Call] = {
     "stream_logs": lambda runtime: anext(runtime.stream_logs("x1")),
     "stream_events": lambda runtime: anext(runtime.stream_events()),
     "watch": lambda runtime: anext(runtime.watch()),
+    "merge_logs": lambda runtime: anext(runtime.merge_logs(["x1"])),
+    "wait_all": lambda runtime: runtime.wait_all(["x1"], WaitFor.RUNNING),
+    "wait_any": lambda runtime: runtime.wait_any(["x1"], WaitFor.RUNNING),
+    "get_stats": lambda runtime: runtime.get_stats("x1"),
+    "stream_stats": lambda runtime: anext(runtime.stream_stats("x1")),
+    "open_exec": lambda runtime: runtime.open_exec("x1", ExecCmd("true")).__aenter__(),
+    "attach": lambda runtime: runtime.attach("x1").__aenter__(),
 }
 NET = MgmtNet(network="x", bridge="y", mtu=1500)
 """A network that is known so well that the engine is asked for nothing."""
