@@ -209,6 +209,10 @@ async def stop_container(ground: Ground) -> None:
 
 
 async def _unpaused(ground: Ground) -> None:
+    """Have it run; a pause that was cancelled may take effect only now."""
+    with anyio.move_on_after(0 if ground.finished else 1):
+        while (await ground.lab.client.containers.inspect(ground.still)).state.status != "paused":  # noqa: ASYNC110
+            await anyio.sleep(0.02)
     with suppress(ConflictError, EngineInternalError):
         await ground.lab.client.containers.unpause(ground.still)
 
