@@ -135,7 +135,10 @@ class Ground:
 
 
 def _containers(ground: Ground) -> object:
-    found = call_json(ground.engine.socket, "GET", "/v1.41/containers/json?all=1")
+    try:
+        found = call_json(ground.engine.socket, "GET", "/v1.41/containers/json?all=1")
+    except EngineSetupError as exc:  # Podman can't list what is being removed, or what it has lost
+        return str(exc)
     return {item["Names"][0].removeprefix("/"): item["State"] for item in found}
 
 
