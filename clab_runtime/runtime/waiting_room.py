@@ -177,10 +177,10 @@ class WaitingRoom:
             self._leader.wake()
 
     async def _step(self, seat: Seat) -> None:
-        """Do what is to be done next."""
+        """Do what is to be done next, one thing: whatever takes time may bring about what is waited for."""
         if self._may_listen() and not self._first_look_may_do():
             await self._listen()
-        if self._due:
+        elif self._due:
             await self._look()
         else:
             await self._rest(seat)
