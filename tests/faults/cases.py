@@ -320,6 +320,17 @@ async def waiting_for_more(ground: Ground) -> None:
     await for_a_while(lambda: take(ground.runtime.stream_logs(ground.still, tail=0), 1))
 
 
+@case("ContainerRuntime.merge_logs")
+async def merge_logs(ground: Ground) -> None:
+    async with ground.runtime.merge_logs([ground.still, ground.ended], follow=False) as log:
+        assert len([line async for line in log]) == 2 * LINES
+
+
+@case("ContainerRuntime.merge_logs")
+async def merged_waiting_for_more(ground: Ground) -> None:
+    await for_a_while(lambda: take(ground.runtime.merge_logs([ground.still, ground.ended], tail=0), 1))
+
+
 @case("ContainerRuntime.stream_events")
 async def stream_events(ground: Ground) -> None:
     async with ground.runtime.stream_events() as events:
