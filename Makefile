@@ -11,6 +11,8 @@ ifeq ($(CI),true)
 ENGINES ?= docker-20.10 docker-26.1 podman-4.3 podman-5.4
 WORKERS ?= 2
 else
+# Within six minutes: the costliest tests take turns on the event loops, unless engines are named.
+TURNS := $(if $(filter undefined,$(origin ENGINES)),1)
 ENGINES ?= docker-20.10 podman-4.3
 WORKERS ?= 4
 endif
@@ -43,7 +45,7 @@ demo: $(READY)
 		--runtime $(firstword $(subst -, ,$(ENGINE))) $(ARGS)
 
 test: $(READY)
-	@export CLAB_ENGINES_DIR="$(TEST_ENGINES)" ENGINES="$(ENGINES)"; status=0; \
+	@export CLAB_ENGINES_DIR="$(TEST_ENGINES)" ENGINES="$(ENGINES)" CLAB_TURNS="$(TURNS)"; status=0; \
 	.venv/bin/coverage erase; \
 	.venv/bin/coverage run -m pytest $(or $(ARGS),--numprocesses=$(WORKERS) --dist=loadfile) || status=$$?; \
 	.venv/bin/python -m tests.engines down --all || status=1; \

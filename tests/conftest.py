@@ -9,10 +9,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import wraps
 from inspect import iscoroutinefunction
+from itertools import cycle
 from pathlib import Path
 from types import FrameType
 from typing import TypeAlias
 from urllib.parse import quote
+from zlib import crc32
 
 import anyio
 import pytest
@@ -29,6 +31,8 @@ BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "trio": ("trio", {}),
     "uvloop": ("asyncio", {"use_uvloop": True}),
 }
+BY_TURNS = os.environ.get("CLAB_TURNS") == "1"
+"""Whether the costliest tests are run on each engine and each event loop, but not on every pair: `make test` as it is."""
 ENGINE_NAMES = os.environ.get("ENGINES", "docker-20.10 podman-4.3").split()
 ROOTLESS = "-rootless"
 """How the names of engines end that an ordinary user runs."""
@@ -80,6 +84,10 @@ def pytest_keyboard_interrupt() -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what is async on every backend, and what wants an engine on every engine that ENGINES names."""
+    is_by_turns = BY_TURNS and metafunc.definition.get_closest_marker("by_turns") is not None
+    if is_by_turns and {"anyio_backend", "engine"} <= set(metafunc.fixturenames):
+        metafunc.parametrize(("anyio_backend", "engine"), _turns_of(metafunc.definition), indirect=True)
+        return
     if "anyio_backend" in metafunc.fixturenames:
         with_uvloop = metafunc.definition.get_closest_marker("uvloop") is not None
         names = [name for name in BACKENDS if name != "uvloop" or with_uvloop]
@@ -87,6 +95,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for fixture, kind in (("engine", ""), ("docker_engine", "docker-"), ("podman_engine", "podman-")):
         if fixture in metafunc.fixturenames:
             metafunc.parametrize(fixture, _engines_for(metafunc.definition, kind), indirect=True)
+
+
+def _turns_of(test: pytest.Item) -> list[ParameterSet]:
+    """Run a test on every engine, and on the event loops in turn; which one comes first is up to the test's name."""
+    loops = cycle(("asyncio", "trio"))
+    if crc32(test.name.encode()) % 2:
+        next(loops)
+    turns = zip(_engines_for(test, ""), loops, strict=False)
+    return [
+        pytest.param(BACKENDS[loop], *engine.values, id=f"{loop}-{engine.id}", marks=engine.marks)
+        for engine, loop in turns
+    ]
 
 
 def _engines_for(test: pytest.Item, kind: str) -> list[ParameterSet]:
