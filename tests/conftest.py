@@ -32,7 +32,7 @@ BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "uvloop": ("asyncio", {"use_uvloop": True}),
 }
 BY_TURNS = os.environ.get("CLAB_TURNS") == "1"
-"""Whether the costliest tests are run on each engine and each event loop, but not on every pair: `make test` as it is."""
+"""Whether the costliest tests run on each engine and each event loop, but not on every pair: a plain `make test`."""
 ENGINE_NAMES = os.environ.get("ENGINES", "docker-20.10 podman-4.3").split()
 ROOTLESS = "-rootless"
 """How the names of engines end that an ordinary user runs."""
@@ -102,10 +102,9 @@ def _turns_of(test: pytest.Item) -> list[ParameterSet]:
     loops = cycle(("asyncio", "trio"))
     if crc32(test.name.encode()) % 2:
         next(loops)
-    turns = zip(_engines_for(test, ""), loops, strict=False)
     return [
         pytest.param(BACKENDS[loop], *engine.values, id=f"{loop}-{engine.id}", marks=engine.marks)
-        for engine, loop in turns
+        for engine, loop in zip(_engines_for(test, ""), loops, strict=False)
     ]
 
 
