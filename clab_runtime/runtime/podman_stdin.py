@@ -49,13 +49,13 @@ async def write_to_stdin(engine: EngineClient, container: str, data: bytes, seco
 
 async def _send(duplex: Duplex, keys: str, data: bytes) -> None:
     """Send the data, and wait until Podman has passed it on."""
-    over = anyio.Event()
+    sent, over = anyio.Event(), anyio.Event()
 
     async def send() -> None:
         await duplex.send(data)
+        sent.set()  # whoever hangs up with some of it unread resets the connection
         if not await _taken(duplex):
             await anyio.sleep(MOMENT)
-            over.set()
             return
         over.set()
         for key in _codes(keys):
@@ -68,7 +68,7 @@ async def _send(duplex: Duplex, keys: str, data: bytes) -> None:
     except (anyio.BrokenResourceError, EngineProtocolError):  # the container has ended
         if not over.is_set():
             raise
-    if not over.is_set():
+    if not sent.is_set():
         raise EngineProtocolError("it has hung up")
 
 
