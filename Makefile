@@ -7,12 +7,12 @@ ENGINE ?= docker
 # What a kind alone stands for where a private engine is wanted.
 SERIES_docker := docker-20.10
 SERIES_podman := podman-4.3
+# On engines that nobody has named, tests take turns on the event loops: a run is to be over in six minutes.
+TURNS := $(if $(filter undefined,$(origin ENGINES)),1)
 ifeq ($(CI),true)
 ENGINES ?= docker-20.10 docker-26.1 podman-4.3 podman-5.4
 WORKERS ?= 2
 else
-# Within six minutes: the costliest tests take turns on the event loops, unless engines are named.
-TURNS := $(if $(filter undefined,$(origin ENGINES)),1)
 ENGINES ?= docker-20.10 podman-4.3
 WORKERS ?= 4
 endif

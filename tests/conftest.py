@@ -32,7 +32,7 @@ BACKENDS: dict[str, tuple[str, dict[str, bool]]] = {
     "uvloop": ("asyncio", {"use_uvloop": True}),
 }
 BY_TURNS = os.environ.get("CLAB_TURNS") == "1"
-"""Whether the costliest tests run on each engine and each event loop, but not on every pair: a plain `make test`."""
+"""Whether tests run on each engine, and in all on each event loop, but not on every pair: where no engine is named."""
 ENGINE_NAMES = os.environ.get("ENGINES", "docker-20.10 podman-4.3").split()
 ROOTLESS = "-rootless"
 """How the names of engines end that an ordinary user runs."""
@@ -84,12 +84,11 @@ def pytest_keyboard_interrupt() -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what is async on every backend, and what wants an engine on every engine that ENGINES names."""
-    is_by_turns = BY_TURNS and metafunc.definition.get_closest_marker("by_turns") is not None
-    if is_by_turns and {"anyio_backend", "engine"} <= set(metafunc.fixturenames):
+    with_uvloop = metafunc.definition.get_closest_marker("uvloop") is not None
+    if BY_TURNS and not with_uvloop and {"anyio_backend", "engine"} <= set(metafunc.fixturenames):
         metafunc.parametrize(("anyio_backend", "engine"), _turns_of(metafunc.definition), indirect=True)
         return
     if "anyio_backend" in metafunc.fixturenames:
-        with_uvloop = metafunc.definition.get_closest_marker("uvloop") is not None
         names = [name for name in BACKENDS if name != "uvloop" or with_uvloop]
         metafunc.parametrize("anyio_backend", [BACKENDS[name] for name in names], ids=names, indirect=True)
     for fixture, kind in (("engine", ""), ("docker_engine", "docker-"), ("podman_engine", "podman-")):

@@ -30,7 +30,7 @@ from tests.contract.lab import LIMIT, Lab, open_lab, runtime_for, within
 from tests.engines import Engine, kill, start
 from tests.noting import noting
 
-pytestmark = [pytest.mark.anyio, pytest.mark.by_turns]
+pytestmark = pytest.mark.anyio
 
 LIFE = (EventAction.CREATE, EventAction.DESTROY)
 """What is told of a container that is never started, on all engines."""

@@ -12,7 +12,7 @@ from tests.contract.lab import Lab, lines_of, open_lab, runtime_for, within
 from tests.contract.relay import Relay, open_relay
 from tests.engines import Engine
 
-pytestmark = [pytest.mark.anyio, pytest.mark.by_turns]
+pytestmark = pytest.mark.anyio
 
 BOTH = pytest.mark.parametrize("tty", [True, False], ids=["tty", "plain"])
 BURSTS, BURST = 20, 50

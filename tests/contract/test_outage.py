@@ -20,7 +20,7 @@ from tests.conftest import NoLeaks
 from tests.contract.lab import open_lab, until, within
 from tests.engines import Engine, kill, start
 
-pytestmark = [pytest.mark.anyio, pytest.mark.by_turns]
+pytestmark = pytest.mark.anyio
 
 POLITE_SCRIPT = "trap 'exit 3' TERM; echo ready; while :; do sleep 1000 & wait $!; done"
 """What an engine that comes back can stop at once."""

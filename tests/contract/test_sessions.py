@@ -26,7 +26,7 @@ from tests.contract.differences import Differs
 from tests.contract.lab import FOREVER, Lab, cancelled, open_lab, until, within
 from tests.engines import Engine
 
-pytestmark = [pytest.mark.anyio, pytest.mark.by_turns]
+pytestmark = pytest.mark.anyio
 
 OUT, ERR = StreamName.STDOUT, StreamName.STDERR
 MEGABYTE = 1024 * 1024

@@ -23,7 +23,7 @@ from tests.contract.lab import LIMIT, Lab, cancelled, open_lab, within
 from tests.contract.looking import Record
 from tests.engines import Engine
 
-pytestmark = [pytest.mark.anyio, pytest.mark.by_turns]
+pytestmark = pytest.mark.anyio
 
 BUSY = "sh -c 'while :; do :; done'"
 PIECE = 1000

@@ -29,7 +29,7 @@ from tests.contract.lab import Lab, open_lab, until, within
 from tests.engines import Engine
 from tests.noting import noting
 
-pytestmark = [pytest.mark.anyio, pytest.mark.by_turns]
+pytestmark = pytest.mark.anyio
 
 MANY = 40
 SEVERAL = 8

@@ -27,7 +27,7 @@ from tests.contract.lab import FOREVER, Lab, cancelled, on_asyncio, open_lab, wi
 from tests.contract.view import QUIET, View, mine
 from tests.engines import Engine
 
-pytestmark = [pytest.mark.anyio, pytest.mark.by_turns]
+pytestmark = pytest.mark.anyio
 
 CHURN = 30
 """Containers that come and go by chance."""

@@ -40,7 +40,6 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) -> 
     assert not list(tmp_path.iterdir()), "temporary files are left"
 
 
-@pytest.mark.by_turns
 async def test_hostile_input_is_refused_in_its_place_and_leaves_nothing(
     at_home: Engine, no_leaks: NoLeaks, record_property: Callable[[str, object], None]
 ) -> None:
