@@ -6,24 +6,36 @@ import msgspec
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.errors import EngineError, NotFoundError
+from clab_runtime.errors import ConflictError, EngineError, NotFoundError
 from clab_runtime.models import Bind
 from clab_runtime.runtime.podman_health import completed
 from clab_runtime.runtime.podman_security import with_dockers
 
 _NOWHERE = "no/network"
 """What no network can be called."""
+_VOLUME_EXISTS = "volume already exists"
 
 
 async def create(engine: EngineClient, spec: schema.ContainerSpec, binds: Sequence[Bind]) -> str:
     """Create a container, and before it the directories of the host that its binds lack."""
     spec = await _with_image(engine, spec)
     try:
-        return (await engine.libpod.containers.create(spec)).id
+        return await _created(engine, spec)
     except EngineError as error:
         if not any(f"statfs {bind.src}: no such file" in error.message for bind in binds):
             raise
     await _make_sources(engine, spec, binds)
+    return await _created(engine, spec)
+
+
+async def _created(engine: EngineClient, spec: schema.ContainerSpec) -> str:
+    """Create it; a volume that another container's creation has made meanwhile is there at the next try."""
+    for _ in spec.volumes:
+        try:
+            return (await engine.libpod.containers.create(spec)).id
+        except ConflictError as error:
+            if _VOLUME_EXISTS not in error.message:
+                raise
     return (await engine.libpod.containers.create(spec)).id
 
 

@@ -209,10 +209,10 @@ async def test_a_signal_that_is_not_heeded_ends_in_a_kill_also_of_what_starts_ag
     loop = msgspec.structs.replace(lab.node("loop", "sh -c 'exit 5'"), restart_policy="always")
     await lab.start(loop)
     with_config(RuntimeConfig(timeout=0.3))(lab.runtime)
-    for name, code in {stubborn: 137, loop.long_name: 5}.items():
+    for name, codes in {stubborn: {137}, loop.long_name: {5, 137}}.items():  # the kill may meet the loop running
         await within(partial(lab.runtime.stop_container, name, "SIGUSR2"))
         assert await lab.runtime.get_container_status(name) is ContainerStatus.STOPPED
-        assert await exit_code(lab, name) == code
+        assert await exit_code(lab, name) in codes
     await lab.client.containers.start(loop.long_name)
     await within(lambda: lab.runtime.stop_container(loop.long_name))
     await anyio.sleep(0.5)  # in which what starts again does so, be it after Docker's 0.1 s

@@ -7,12 +7,12 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from clab_runtime import EngineProtocolError, InvalidValueError, WaitTimeoutError
+from clab_runtime import ConflictError, EngineProtocolError, InvalidValueError, WaitTimeoutError
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.patterns import refuse_pattern, refuse_pattern_in
 from clab_runtime.engine.version import APIVersion, EngineInfo
-from clab_runtime.runtime import podman_checks, podman_stopping
+from clab_runtime.runtime import podman_checks, podman_create, podman_stopping
 from clab_runtime.runtime.podman_checks import HealthChecks
 from clab_runtime.runtime.podman_stdin import _free_keys as free_keys  # pyright: ignore[reportPrivateUsage]
 from clab_runtime.runtime.podman_waiting import wait
@@ -205,3 +205,19 @@ def test_no_data_has_its_keys_or_ends_in_their_beginning(data: bytes) -> None:
     codes = bytes(ord(key[-1]) - 96 for key in keys)
     assert codes not in data
     assert codes[0] not in data[-len(codes) :]
+
+
+# ---------------------------------------------------------------- creation
+
+
+async def test_a_volume_that_somebody_else_makes_meanwhile_is_no_conflict() -> None:
+    taken = answer(b'{"cause": "volume already exists", "message": "volume already exists"}', status="409 Conflict")
+    made = answer(b'{"Id": "x"}', status="201 Created")
+    spec = schema.ContainerSpec(name="r1", image="busybox", volumes=[schema.NamedVolume(name="v", dest="/v")])
+    script = answering(answer(b'{"Id": "i"}'), taken, made)
+    async with fake_engine(script, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
+        assert await podman_create.create(client, spec, ()) == "x"
+    script = answering(answer(b'{"Id": "i"}'), taken)
+    async with fake_engine(script, ping=ping()) as fake, EngineClient(fake.endpoint) as client:
+        with pytest.raises(ConflictError, match="already exists"):
+            await podman_create.create(client, spec, ())
