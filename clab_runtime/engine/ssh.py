@@ -63,10 +63,12 @@ class SSHStream(ByteStream):
 
     async def aclose(self) -> None:
         """Close the stream, kill ssh and reap it; not interrupted by cancellation, and bounded by REAP_SECONDS."""
+        # Killed first: an ssh whose pipe breaks before would end in its own way, and may take its time over it.
+        self._process.kill()
         with anyio.move_on_after(REAP_SECONDS, shield=True):
             await self._stream.aclose()
             self._words.close()
-            await _kill(self._process)
+            await ended(self._process)
 
     def is_readable(self) -> bool:
         """Tell whether `receive` would not wait."""
@@ -119,12 +121,6 @@ def _start(endpoint: EngineEndpoint, connect_seconds: float, stdio: socket.socke
         raise EngineConnectionError(
             str(endpoint), problem, "install an OpenSSH client and see that it is on PATH"
         ) from error
-
-
-async def _kill(process: Process) -> None:
-    """End a process and reap it."""
-    process.kill()
-    await ended(process)
 
 
 def _last_line(words: IO[bytes]) -> str:

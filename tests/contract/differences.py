@@ -179,6 +179,13 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
     "networks of a shared namespace": (
         Difference(_PODMAN, "Podman shows the other container's networks where the namespace is shared"),
     ),
+    "order over a restart policy": (
+        Difference(
+            _PODMAN,
+            "Podman may pass over a line while its restart policy starts a container again: it comes at the run's end",
+            rows=("stream_logs",),
+        ),
+    ),
     "pausing": (Difference(".*-rootless", PAUSE, rows=()),),
     "ports for any address": (
         Difference("podman-.*", "Podman tells of a port on all addresses once, as one on 0.0.0.0"),

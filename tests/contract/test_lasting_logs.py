@@ -8,6 +8,7 @@ import pytest
 
 from clab_runtime import ContainerRuntime, InvalidValueError, NotFoundError, RuntimeConfig, with_config
 from tests.conftest import NoLeaks
+from tests.contract.differences import Differs
 from tests.contract.lab import Lab, lines_of, open_lab, runtime_for, within
 from tests.contract.relay import Relay, open_relay
 from tests.engines import Engine
@@ -128,7 +129,7 @@ async def test_a_log_goes_on_when_its_container_is_started_again(
                 await within(log.__anext__)
 
 
-async def test_a_restart_policy_s_runs_are_one_log(lab: Lab) -> None:
+async def test_a_restart_policy_s_runs_are_one_log(lab: Lab, differs: Differs) -> None:
     script = "echo begun; usleep 100000; echo ended; test -e /tmp/3 && exit 0; test -e /tmp/2 && touch /tmp/3; "
     script += "touch /tmp/2; exit 1"
     name = await lab.ended("true", tty=False)
@@ -136,7 +137,10 @@ async def test_a_restart_policy_s_runs_are_one_log(lab: Lab) -> None:
     name = await lab.plain(script, restart="on-failure")
     async with lab.runtime.stream_logs(name, follow_restarts=True) as log:
         lines = [(await within(log.__anext__)).text for _ in range(6)]
-        assert lines == ["begun", "ended"] * 3
+        if differs("order over a restart policy"):
+            assert sorted(lines) == ["begun"] * 3 + ["ended"] * 3
+        else:
+            assert lines == ["begun", "ended"] * 3
         await lab.remove(name)
         with pytest.raises(StopAsyncIteration):
             await within(log.__anext__)
