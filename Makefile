@@ -23,6 +23,8 @@ BENCH := build/bench
 # Engines of "make test" live apart from those started by hand, in a place the next run finds again after a crash.
 TEST_ENGINES := $${TMPDIR:-/tmp}/clab-test-$$(pwd | cksum | cut -d' ' -f1)
 FAULT_ENGINES := $${TMPDIR:-/tmp}/clab-faults-$$(pwd | cksum | cut -d' ' -f1)
+# Tests and examples are programs that are started often: they are not to be compiled each time anew.
+unexport PYTHONDONTWRITEBYTECODE
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 
 .PHONY: help demo test hostile faults check bench format clean

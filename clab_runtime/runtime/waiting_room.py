@@ -37,7 +37,8 @@ HEARTBEAT = 15.0
 """Seconds between two lists while events are heard."""
 
 GIVE_UP_AFTER = 60.0
-"""Seconds for which an engine may be away before those who wait are told so."""
+"""Seconds for which an engine may be away before those who wait are told so; counted from a look that fails, which is
+made a heartbeat after the last one at the latest."""
 
 _AWAY = (EngineConnectionError, EngineProtocolError, TimeoutError)
 

@@ -40,6 +40,7 @@ async def test_an_engine_that_is_killed_ends_nothing_in_silence(
     engine: Engine, no_leaks: NoLeaks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting_room, "GIVE_UP_AFTER", 1.0)
+    monkeypatch.setattr(waiting_room, "HEARTBEAT", 1.0)
     async with no_leaks(), open_lab(engine) as lab, anyio.create_task_group() as readers:
         runtime = lab.runtime
         terminal, plain = await lab.polite(), await lab.plain(POLITE_SCRIPT)
