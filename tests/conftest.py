@@ -17,6 +17,7 @@ from urllib.parse import quote
 from zlib import crc32
 
 import anyio
+import coverage
 import pytest
 from _pytest.mark import ParameterSet
 from anyio.lowlevel import checkpoint
@@ -59,7 +60,22 @@ TEST_TIME = 150.0
 the whole run, is for what holds out against that."""
 
 
+COVERING = ("tests/engine/", "tests/streams/")
+"""The tests by which the coverage of `clab_runtime/engine` is held. Others are not watched: that doubles their time."""
+
 # ---------------------------------------------------------------- event loops
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _watched_only_where_it_counts(request: pytest.FixtureRequest) -> Generator[None]:
+    """Stop measuring coverage, where it is measured at all, in modules of tests that don't count for it."""
+    watch = coverage.Coverage.current()
+    if watch is None or request.node.nodeid.startswith(COVERING):
+        yield
+        return
+    watch.stop()
+    yield
+    watch.start()
 
 
 def pytest_configure(config: pytest.Config) -> None:
