@@ -129,6 +129,7 @@ async def test_a_log_goes_on_when_its_container_is_started_again(
                 await within(log.__anext__)
 
 
+@pytest.mark.proves("stream_logs")
 async def test_a_restart_policy_s_runs_are_one_log(lab: Lab, differs: Differs) -> None:
     script = "echo begun; usleep 100000; echo ended; test -e /tmp/3 && exit 0; test -e /tmp/2 && touch /tmp/3; "
     script += "touch /tmp/2; exit 1"
