@@ -1,5 +1,7 @@
 """Which container a process belongs to, where it has no cgroup of its own."""
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +20,11 @@ def below() -> Iterator[int]:
     with subprocess.Popen(["sh", "-c", f"sleep 1000 & echo; wait; : {NAME}"], stdout=-1) as parent:
         assert parent.stdout
         parent.stdout.readline()
-        (pid,) = Path(CHILDREN.format(parent.pid)).read_text().split()
+        pid = int(Path(CHILDREN.format(parent.pid)).read_text())
         try:
-            yield int(pid)
+            yield pid
         finally:
-            subprocess.run(["kill", pid], check=True)
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_parent_that_ends_while_it_is_looked_at_is_passed_over(below: int, monkeypatch: pytest.MonkeyPatch) -> None:
