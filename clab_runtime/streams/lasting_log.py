@@ -238,7 +238,7 @@ class LastingLog:
         """Take lines out of what has come, and keep it for a while."""
         before = decoder.pending
         lines = decoder.feed(data)
-        self._memory.add(before, data, decoder.last)
+        self._memory.add(before, data, decoder)
         return lines
 
     def _behind(self, lines: list[LogLine]) -> list[LogLine]:

@@ -7,7 +7,7 @@ many are known is new from the next one on.
 
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 SECOND: Final = 1_000_000_000
 """Nanoseconds."""
@@ -18,12 +18,24 @@ SLACK: Final = SECOND
 MOST_BYTES: Final = 1024 * 1024
 """Bytes that are kept of a log that is written so fast, if that is still `LEAST_TIME` of it."""
 
+PORTION: Final = 16 * 1024
+"""Bytes that are kept or forgotten together: a fast log comes in many small reads, each of which is to cost little."""
+
 LEAST_TIME: Final = SECOND // 10
 """Nanoseconds by which standard output and standard error may be out of order, with a margin."""
 
 Entry = tuple[Sequence[bytes], bytes]
 """What was left over before a read, and what it brought."""
 Count = Callable[[Iterable[Entry]], "Counter[Hashable]"]
+
+
+class Dated(Protocol):
+    """What knows when the last of what was read was written."""
+
+    @property
+    def last(self) -> int:
+        """The moment, in nanoseconds since the epoch; 0: not known."""
+        ...
 
 
 class Overlap:
@@ -58,28 +70,40 @@ class LogMemory:
 
     def __init__(self, overlap: int, *, fine: bool) -> None:
         """Ask once more for the last `overlap` nanoseconds; `fine`: the engine tells the time to the nanosecond."""
-        self.last = 0
         self._overlap_time = overlap
         self._fine = fine
-        self._entries: deque[tuple[Entry, int]] = deque()
+        self._last = 0
+        self._portions: deque[tuple[list[Entry], int, int]] = deque()
+        """Each with its size, and the moment before which all of it was written."""
         self._size = 0
+        self._portion: list[Entry] = []
+        self._portion_size = 0
+        self._reader: Dated | None = None
         self._floor = 0
         self._base: Counter[Hashable] | None = None
         self._overlap: Overlap | None = None
         self._asked = 0
 
-    def add(self, before: Sequence[bytes], data: bytes, moment: int) -> None:
-        """Keep what a read has brought, the last of which was written at a moment."""
+    def add(self, before: Sequence[bytes], data: bytes, reader: Dated) -> None:
+        """Keep what a read has brought; `reader` is asked for its moment once there is enough for a portion."""
         self._settle()
-        self.last = max(self.last, moment)
-        self._entries.append(((before, data), moment or self.last))
-        self._size += len(data)
-        self._trim()
+        self._portion.append((before, data))
+        self._portion_size += len(data)
+        self._reader = reader
+        if self._portion_size >= PORTION:
+            self._close_portion()
 
     def clear(self) -> None:
         """Forget all."""
-        self.last = self._floor = self._size = 0
-        self._entries.clear()
+        self._last = self._floor = self._size = self._portion_size = 0
+        self._portion = []
+        self._portions.clear()
+
+    @property
+    def last(self) -> int:
+        """When the newest of all was written, in nanoseconds since the epoch; 0: nothing has come."""
+        self._close_portion()
+        return self._last
 
     @property
     def since(self) -> int:
@@ -89,14 +113,15 @@ class LogMemory:
     def overlap(self, count: Count) -> Overlap:
         """Return what is known of what the engine is to send from `since` on."""
         self._settle()
-        counted = count(entry for entry, _ in self._entries)
+        last = self.last
+        counted = count(entry for portion, _, _ in self._portions for entry in portion)
         if self._overlap is not None:
             counted -= self._overlap.skipped  # nobody was told of them
         self._base = counted if self._base is None else self._base | counted  # what came again is not more than it was
-        self._entries.clear()
+        self._portions.clear()
         self._size = 0
         self._asked = self.since
-        self._overlap = Overlap(Counter(self._base), self.last)
+        self._overlap = Overlap(Counter(self._base), last)
         return self._overlap
 
     def _settle(self) -> None:
@@ -105,12 +130,23 @@ class LogMemory:
             self._base = None
             self._floor = max(self._floor, self._asked)
 
+    def _close_portion(self) -> None:
+        """Note when the last of what came lately was written, and forget what no answer will hold any more."""
+        if self._reader is None or not self._portion:
+            return
+        moment = self._reader.last
+        self._last = max(self._last, moment)
+        self._portions.append((self._portion, self._portion_size, moment or self._last))
+        self._size += self._portion_size
+        self._portion, self._portion_size = [], 0
+        self._trim()
+
     def _trim(self) -> None:
-        """Forget what no answer will hold any more."""
-        entries = self._entries
-        while len(entries) > 1 and self._is_old(self.last - entries[0][1]):
-            (_, data), moment = entries.popleft()
-            self._size -= len(data)
+        """Forget what is old."""
+        portions = self._portions
+        while len(portions) > 1 and self._is_old(self._last - portions[0][2]):
+            _, size, moment = portions.popleft()
+            self._size -= size
             self._floor = max(self._floor, moment)
 
     def _is_old(self, age: int) -> bool:

@@ -101,25 +101,18 @@ class MultiplexedLines:
         buffer = self._pending + data if self._pending else data
         lines: list[LogLine] = []
         give, find, unpack, names = lines.append, buffer.find, _HEADER.unpack_from, _NAMES
-        stamped, timestamps, tty, begun = self._stamped, self._timestamps, self._tty, self._begun
-        careful, timestamp, begin, text, end = self._overlap is not None, None, 0, 0, len(buffer)
+        stamped, timestamps, tty = self._stamped, self._timestamps, self._tty
+        careful, timestamp, begin, text, end = self._is_careful, None, 0, 0, len(buffer)
         last = -1
         while (start := begin + 8) <= end:
             stream, size = unpack(buffer, begin)
-            if stream > SYSTEM_ERROR or size > MAX_ITEM:
-                self.failure = EngineProtocolError(
-                    f"not a frame of a multiplexed stream: {buffer[begin : begin + 8]!r}"
-                )
-                break
-            if (stop := start + size) > end:
+            if (stop := start + size) > end or stream >= SYSTEM_ERROR:
+                self.failure = _failure(stream, size, buffer[begin:stop], is_whole=stop <= end)
                 break
             text = find(b" ", start) + 1 if stamped else start
-            odd = careful or stream in begun or stream == SYSTEM_ERROR or not start <= text < stop
-            if odd or find(b"\n", text) != stop - 1:
+            if careful or not start <= text < stop or find(b"\n", text) != stop - 1:
                 self._feed_slowly(stream, buffer[start:stop], give)
-                careful = self._overlap is not None
-                if self.failure is not None:
-                    break
+                careful = self._is_careful
             else:
                 if timestamps:
                     timestamp = buffer[start : text - 1].decode("ascii", errors="replace")
@@ -160,11 +153,13 @@ class MultiplexedLines:
         self._pending = b""
         self._overlap = overlap
 
+    @property
+    def _is_careful(self) -> bool:
+        """Whether each frame is to be looked at: there may be known ones, or the rest of a line."""
+        return self._overlap is not None or bool(self._begun)
+
     def _feed_slowly(self, stream: int, payload: bytes, give: Callable[[LogLine], None]) -> None:
         """Join a line of several frames under the first one's timestamp; cut a frame of several lines."""
-        if stream == SYSTEM_ERROR:
-            self.failure = EngineStreamError(payload.decode(errors="replace").strip())
-            return
         if self._overlap is not None and not self._is_new(stream, payload):
             return
         timestamp, text = None, payload
@@ -279,6 +274,15 @@ def without_further_timestamps(text: bytes, stamp: bytes) -> bytes:
             begin = found.end()
     pieces.append(text[begin:])
     return b"".join(pieces)
+
+
+def _failure(stream: int, size: int, frame: bytes, *, is_whole: bool) -> ContainerRuntimeError | None:
+    """Make the error for what is no frame, or one with the engine's own words; None: it is only not there yet."""
+    if stream > SYSTEM_ERROR or size > MAX_ITEM:
+        return EngineProtocolError(f"not a frame of a multiplexed stream: {frame[:8]!r}")
+    if stream == SYSTEM_ERROR and is_whole:
+        return EngineStreamError(frame[8:].decode(errors="replace").strip())
+    return None
 
 
 def _moment(piece: bytes) -> int:

@@ -218,12 +218,23 @@ def test_the_tail_that_is_cut_anywhere_is_the_tail(
     assert read_all(FakeOrigin(pieces, cuts, [], fine=fine, tail=tail)) == whole(pieces, fine=fine)[-tail:]
 
 
-def test_what_is_kept_of_a_fast_log_has_a_limit() -> None:
-    memory = LogMemory(SECOND, fine=True)
-    for index in range(400):
-        memory.add((), b"x" * 64 * 1024, BEGIN + index * SECOND // 1000)
+@dataclass
+class Reader:
+    """What knows when the last of what was read was written."""
+
+    last: int = BEGIN
+
+
+@pytest.mark.parametrize("size", [64 * 1024, 1024])
+def test_what_is_kept_of_a_fast_log_has_a_limit(size: int) -> None:
+    memory, reader = LogMemory(SECOND, fine=True), Reader()
+    reads = 400 * 64 * 1024 // size
+    for index in range(reads):
+        reader.last = BEGIN + index * SECOND * 4 // 10 // reads
+        memory.add((), b"x" * size, reader)
     assert BEGIN + 0.2 * SECOND < memory.since < BEGIN + 0.4 * SECOND
-    memory.add((), b"x", BEGIN + 10 * SECOND)
+    reader.last = BEGIN + 10 * SECOND
+    memory.add((), b"x", reader)
     assert memory.since == BEGIN + 9 * SECOND
 
 
