@@ -104,6 +104,7 @@ class MultiplexedLines:
         stamped, timestamps, tty = self._stamped, self._timestamps, self._tty
         careful, timestamp, begin, text, end = self._is_careful, None, 0, 0, len(buffer)
         last = -1
+        stream: int
         while (start := begin + 8) <= end:
             stream, size = unpack(buffer, begin)
             if (stop := start + size) > end or stream >= SYSTEM_ERROR:

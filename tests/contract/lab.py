@@ -30,6 +30,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.unix import connect_unix
 from clab_runtime.host import netns
 from clab_runtime.runtime import podman_removal, removal
 from clab_runtime.runtime.docker import DockerRuntime
@@ -267,7 +268,7 @@ async def over_tcp(engine: Engine) -> AsyncGenerator[str]:
             await target.send_eof()
 
     async def serve(outside: SocketStream) -> None:
-        async with outside, await anyio.connect_unix(str(engine.socket)) as inside, anyio.create_task_group() as both:
+        async with outside, await connect_unix(str(engine.socket)) as inside, anyio.create_task_group() as both:
             both.start_soon(forward, outside, inside)
             both.start_soon(forward, inside, outside)
 

@@ -1,8 +1,10 @@
 """Waiting for many containers, for lines and for removals, on real engines; and how many requests that takes."""
 
 import re
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 import msgspec
@@ -94,20 +96,28 @@ async def test_many_containers_share_one_stream_and_one_list(engine: Engine, no_
         assert 1 <= looks.count(LISTS[engine.kind]) <= 1 + 60 // 15
 
 
+@pytest.fixture
+def ready() -> Generator[Path]:
+    """A directory that is open to the ordinary user of a rootless engine as well, unlike tmp_path."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.proves("wait_all", "start_container")
 async def test_several_that_become_healthy_are_not_looked_at_again(
-    engine: Engine, no_leaks: NoLeaks, tmp_path: Path
+    engine: Engine, no_leaks: NoLeaks, ready: Path
 ) -> None:
     async with no_leaks(), open_lab(engine) as lab:
         nodes = [lab.checked(lab.node(f"r{number}"), "test -e /ready/yes", retries=1000) for number in range(SEVERAL)]
-        handles = await started(lab, [msgspec.structs.replace(node, binds=(f"{tmp_path}:/ready",)) for node in nodes])
+        handles = await started(lab, [msgspec.structs.replace(node, binds=(f"{ready}:/ready",)) for node in nodes])
         requests: list[str] = []
         with noting(requests.append):
             async with anyio.create_task_group() as tasks:
                 for handle in handles:
                     tasks.start_soon(within, handle.wait_healthy, 60)
                 await listening(requests)
-                (tmp_path / "yes").touch()
+                (ready / "yes").touch()
         looks = looks_of(requests)
         assert looks.count("/events") == 1
         assert 1 <= looks.count(LISTS[engine.kind]) <= 1 + 60 // 15

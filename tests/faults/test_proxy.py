@@ -217,12 +217,11 @@ async def test_a_real_engine_is_passed_on_faithfully(lab: Lab, no_leaks: NoLeaks
                     assert (await within(log.__anext__)).data == b"%d" % number
                 assert len(proxy.open(LOGS)) == 1
             async with runtime.stream_events() as events:
-                await lab.runtime.pause_container(name)
-                while (await within(events.__anext__)).action != EventAction.PAUSE:
+                await lab.up("r2")
+                while (await within(events.__anext__)).action != EventAction.START:
                     pass
         await runtime.aclose()
         assert proxy.asked(EVENTS) == proxy.asked(LOGS) == 1
         with anyio.fail_after(LIMIT):
             while proxy.open():
                 await checkpoint()
-    await lab.runtime.unpause_container(name)
