@@ -163,6 +163,11 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]
 # ---------------------------------------------------------------- real engines
 
 
+def short(name: str) -> str:
+    """Shorten an engine's name, for there are engines that take no long directory: `p4.3r` for podman-4.3-rootless."""
+    return "".join(word if word[0].isdigit() else word[0] for word in name.split("-"))
+
+
 class Engines:
     """The private engines of this test session: each is started when the first test asks for it."""
 
@@ -196,9 +201,7 @@ class Engines:
             raise ExceptionGroup("engines that could not be taken down", failures)
 
     def _place(self, name: str) -> Path:
-        """Choose a short directory, for there are engines that take no long one: `p4.3r` for podman-4.3-rootless."""
-        initials = "".join(word if word[0].isdigit() else word[0] for word in name.split("-"))
-        return self._directory / f"{initials}{self._worker}"
+        return self._directory / f"{short(name)}{self._worker}"
 
     def _up(self, name: str) -> Engine | EngineSetupError:
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ENGINE_NAMES, IN_CI
+from tests.conftest import ENGINE_NAMES, IN_CI, short
 from tests.contract.lab import lab
 from tests.engines import Engine, EngineSetupError, down, up
 
@@ -17,7 +17,7 @@ __all__ = ["lab"]
 def own_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Engine]:
     """Each engine that ENGINES names, one that no other test uses; it goes with all that is in it."""
     name: str = request.param
-    place = _base(tmp_path_factory) / f"own-{name}{os.environ.get('PYTEST_XDIST_WORKER', '')}"
+    place = _base(tmp_path_factory) / f"o{short(name)}{os.environ.get('PYTEST_XDIST_WORKER', '')}"
     try:
         try:
             yield up(name, place)
