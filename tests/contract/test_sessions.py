@@ -150,7 +150,8 @@ async def test_its_end_is_known_though_nobody_reads_its_output(lab: Lab) -> None
         assert await written(session) == b"unread\n"
 
 
-async def test_a_command_need_not_read_its_input(lab: Lab) -> None:
+@pytest.mark.proves("open_exec")
+async def test_a_command_need_not_read_its_input(lab: Lab, differs: Differs) -> None:
     name = await lab.up()
     async with lab.runtime.open_exec(name, shell("head -c 5; exit 6")) as session, anyio.create_task_group() as tasks:
 
@@ -163,7 +164,8 @@ async def test_a_command_need_not_read_its_input(lab: Lab) -> None:
                 await send()
 
         tasks.start_soon(send_what_is_taken)
-        assert await written(session) == b"xxxxx"
+        output = await written(session)
+        assert output == b"xxxxx" or (differs("output of what takes no more input") and not output)
         assert await within(session.wait) == 6
 
 
