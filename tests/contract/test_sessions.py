@@ -376,7 +376,8 @@ async def test_what_does_not_run_is_not_attached_to(engine: Engine, no_leaks: No
             with pytest.raises(error, match=words):
                 await lab.runtime.attach(name).__aenter__()
         state = (await lab.client.containers.inspect(ended)).state
-        assert (state.status, state.exit_code) == ("exited", 3)
+        assert state.status in ("exited", "stopped")  # Podman's, until it has cleaned up
+        assert state.exit_code == 3
 
 
 async def test_being_cancelled_leaves_the_container_alone(engine: Engine, no_leaks: NoLeaks) -> None:
