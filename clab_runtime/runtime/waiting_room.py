@@ -25,7 +25,7 @@ from clab_runtime.errors import (
     NotFoundError,
     UnsupportedOperationError,
 )
-from clab_runtime.models import ContainerEvent, EventGap
+from clab_runtime.models import ContainerEvent, EventGap, WaitFor
 from clab_runtime.runtime.glances import Glance, Survey
 from clab_runtime.runtime.wait_ticket import Seat, Ticket
 from clab_runtime.stream import Stream
@@ -190,9 +190,13 @@ class WaitingRoom:
         return self._stream is None and not self.deaf.is_set() and anyio.current_time() >= self._listen_at
 
     def _first_look_may_do(self) -> bool:
-        """Tell whether there are but a few, none of them looked at: they may need no second look, nor any event."""
+        """Tell whether there are but a few, none of them looked at: they may need no second look, nor any event.
+
+        An end is listened for at once: no look shows one that a restart policy has followed up.
+        """
         tickets = self._unjudged()
-        return len(tickets) <= FEW and not self._bells and not any(ticket.id for ticket in tickets)
+        is_new = not any(ticket.id or ticket.condition is WaitFor.EXITED for ticket in tickets)
+        return len(tickets) <= FEW and not self._bells and is_new
 
     # ------------------------------------------------------------ listening
 

@@ -328,18 +328,26 @@ async def test_a_start_wakes_who_looks_but_once_in_a_while(lab: Lab) -> None:
 @pytest.mark.proves("restart-policy")
 async def test_a_restart_is_an_end_for_who_waits_for_it_and_for_nobody_else(lab: Lab) -> None:
     """Podman has no state for a container between two starts."""
-    script = "test -e /tmp/x && { echo second; sleep 1000; }; echo first; sleep 1; touch /tmp/x; exit 7"
+    script = "test -e /tmp/x && { echo second; sleep 1000; }; while ! test -e /tmp/go; do usleep 10000; done; "
+    script += "sleep 0.5; touch /tmp/x; exit 7"
     node = lab.checked(lab.node(cmd=f"sh -c '{script}'"), "test -e /tmp/x && sleep 0.5", retries=1000)
     handle = await lab.start(msgspec.structs.replace(node, restart_policy="always"))
     codes: list[int] = []
+    requests: list[str] = []
 
     async def wait() -> None:
         codes.append(await within(handle.wait_exited))
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(wait)
-        tasks.start_soon(within, handle.wait_healthy)
-        tasks.start_soon(within, partial(handle.wait_log, "second"))
+    async def heard() -> bool:
+        return any("/events" in request for request in requests)
+
+    with noting(requests.append):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            tasks.start_soon(within, handle.wait_healthy)
+            tasks.start_soon(within, partial(handle.wait_log, "second"))
+            await until(heard)
+            await lab.runtime.exec_not_wait(handle.id, ExecCmd("touch /tmp/go"))
     assert codes == [7]
 
 

@@ -90,6 +90,19 @@ async def test_one_that_is_there_already_takes_one_look() -> None:
         assert engine.asked == ["/containers/r1/json"]
 
 
+async def test_an_end_is_listened_for_before_the_first_look() -> None:
+    """A restart policy may follow up an end that comes between the two, and no look shows it then."""
+    async with world() as engine:
+        engine.add("r1")
+
+        async def end() -> None:
+            await engine.change("r1", "die", status="exited", exit_code=3)
+
+        result = await ended(lambda: engine.waits.for_one("r1", WaitFor.EXITED), engine.listening, end)
+        assert isinstance(result, WaitResult)
+        assert engine.asked[0] == "/events"
+
+
 async def test_who_waits_for_the_same_container_shares_its_look() -> None:
     async with world() as engine:
         engine.add("r1", status="created", started_at=NEVER)
