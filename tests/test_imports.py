@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "engine.helper",
         "engine.http1",
         "engine.lazy",
+        "engine.log_options",
         "engine.pace",
         "engine.patterns",
         "engine.podman_auth",

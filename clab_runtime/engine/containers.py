@@ -2,9 +2,10 @@
 
 import base64
 from collections.abc import AsyncIterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from clab_runtime.engine import schema
+from clab_runtime.engine.log_options import LogOptions, log_query
 from clab_runtime.engine.raw import body_of
 from clab_runtime.engine.replies import decode
 from clab_runtime.engine.target import named, segment
@@ -92,30 +93,9 @@ class Containers:
             dedicated=True,
         )
 
-    def logs(  # noqa: PLR0913 - the endpoint's own parameters
-        self,
-        container: str,
-        *,
-        follow: bool = False,
-        since: float | str | None = None,
-        until: float | None = None,
-        tail: int | None = None,
-        timestamps: bool = False,
-    ) -> "RawStream":
-        """Return a container's output, framed by the engine; GET /containers/{id}/logs.
-
-        `since` and `until` are in seconds since 1970, as text with up to nine decimals, `tail` is a number of lines.
-        """
-        query = {
-            "stdout": True,
-            "stderr": True,
-            "follow": follow,
-            "since": since,
-            "until": until,
-            "tail": tail,
-            "timestamps": timestamps,
-        }
-        return self._client.stream("GET", _path(container, "logs"), query=query)
+    def logs(self, container: str, **options: Unpack[LogOptions]) -> "RawStream":
+        """Return a container's output, framed by the engine; GET /containers/{id}/logs."""
+        return self._client.stream("GET", _path(container, "logs"), query=log_query(options))
 
     def stats(self, container: str) -> "RawStream":
         """Return what a container uses, as JSON objects, one a second on Docker; GET /containers/{id}/stats."""

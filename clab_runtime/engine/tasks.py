@@ -1,5 +1,6 @@
-"""Several calls at once, whose error comes as it is and not in a group."""
+"""Calls in tasks of their own: several at once, or one that goes on; an error comes as it is and not in a group."""
 
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
@@ -33,3 +34,16 @@ async def race(calls: Iterable[Callable[[], Awaitable[object]]]) -> None:
 
     with anyio.CancelScope() as scope:
         await run_all(partial(run, call) for call in calls)
+
+
+async def shielded(call: Callable[[], Awaitable[object]], seconds: float = math.inf) -> None:
+    """Make a call that goes on, for `seconds` at most, though its caller is cancelled.
+
+    It runs in a task of its own, since asyncio cancels tasks, not scopes; its error is raised as it is.
+    """
+
+    async def run() -> None:
+        with anyio.move_on_after(seconds, shield=True):
+            await call()
+
+    await run_all((run,))

@@ -11,7 +11,7 @@ import anyio
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.engine.tasks import run_all
+from clab_runtime.engine.tasks import run_all, shielded
 from clab_runtime.errors import (
     ContainerRuntimeError,
     EngineError,
@@ -21,7 +21,7 @@ from clab_runtime.errors import (
 from clab_runtime.models import ExecCmd
 from clab_runtime.models.given import check_text
 from clab_runtime.runtime.execution import execute
-from clab_runtime.runtime.shielding import UNDO_TIME, shielded
+from clab_runtime.runtime.shielding import UNDO_TIME
 from clab_runtime.runtime.source_file import open_source
 
 logger = logging.getLogger("clab_runtime")

@@ -12,6 +12,7 @@ from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.engine.framing import SYSTEM_ERROR, FrameDecoder
+from clab_runtime.engine.tasks import shielded
 from clab_runtime.errors import (
     ContainerRuntimeError,
     EngineError,
@@ -22,7 +23,6 @@ from clab_runtime.errors import (
 )
 from clab_runtime.models import SessionOutput, StreamName, TerminalSize
 from clab_runtime.runtime.session import Session
-from clab_runtime.runtime.shielding import shielded
 from clab_runtime.runtime.stdin import as_bytes
 from clab_runtime.stream import Stream
 

@@ -17,10 +17,11 @@ import anyio
 from clab_runtime.backoff import growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
+from clab_runtime.engine.tasks import shielded
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import ConflictError, EngineInternalError, NotFoundError, WaitTimeoutError
 from clab_runtime.runtime.podman_version import is_since
-from clab_runtime.runtime.shielding import UNDO_TIME, shielded
+from clab_runtime.runtime.shielding import UNDO_TIME
 from clab_runtime.runtime.stopping import signal_number
 
 LOOP_TIME = 30.0

@@ -11,10 +11,11 @@ from clab_runtime.backoff import FIRST_DELAY, growing_delays
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
+from clab_runtime.engine.tasks import shielded
 from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError, InvalidValueError, NotFoundError
 from clab_runtime.host.processes import belongs_to
 from clab_runtime.models import ExecCmd, TerminalSize
-from clab_runtime.runtime.shielding import complete_or_undo, shielded
+from clab_runtime.runtime.shielding import complete_or_undo
 
 logger = logging.getLogger("clab_runtime")
 

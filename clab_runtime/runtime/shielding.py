@@ -1,31 +1,16 @@
-"""Clean-up that cancellation does not stop, of a scope or of asyncio's own, and that is bounded all the same."""
+"""What is made whole or not at all, whoever cancels it."""
 
-import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from clab_runtime.engine.tasks import run_all
+from clab_runtime.engine.tasks import shielded
 
 T = TypeVar("T")
 
 UNDO_TIME = 10.0
 """Seconds that undoing may take."""
-
-
-async def shielded(call: Callable[[], Awaitable[object]], seconds: float = math.inf) -> None:
-    """Make a call that goes on, for `seconds` at most, though its caller is cancelled.
-
-    It runs in a task of its own, since asyncio cancels tasks, not scopes; its error is raised as it is.
-    """
-
-    async def run() -> None:
-        with anyio.move_on_after(seconds, shield=True):
-            await call()
-
-    await run_all((run,))
 
 
 async def complete_or_undo(make: Callable[[], Awaitable[T]], undo: Callable[[T], Awaitable[object]]) -> T:

@@ -15,7 +15,7 @@ from typing import Final
 import anyio
 
 from clab_runtime.engine.background import Background
-from clab_runtime.engine.tasks import run_all
+from clab_runtime.engine.tasks import run_all, shielded
 from clab_runtime.models import ContainerLogLine, LogLine
 from clab_runtime.models.timestamps import to_nanoseconds
 from clab_runtime.stream import Source
@@ -133,9 +133,7 @@ class MergedLogs:
 
     async def _close_all(self) -> None:
         """Close all logs, be this cancelled or not."""
-        with anyio.CancelScope(shield=True):
-            for voice in self._voices:
-                await voice.source.aclose()
+        await shielded(partial(run_all, [voice.source.aclose for voice in self._voices]))
 
     # ------------------------------------------------------------ merging
 

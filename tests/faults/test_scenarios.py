@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from tests.engines import Engine
-from tests.faults import scenario_events, scenario_health, scenario_slow, scenario_watch
+from tests.faults import scenario_events, scenario_health, scenario_logs, scenario_slow, scenario_watch
 from tests.faults.report import Report
 
 LIMIT = 150.0
@@ -22,6 +22,7 @@ async def without_restarts(engine: Engine, report: Report) -> None:
 SCENARIOS: dict[str, tuple[Scenario, float]] = {
     "events": (without_restarts, 0.02),
     "health": (scenario_health.scenario, 0.03),
+    "logs": (scenario_logs.scenario, 0.02),
     "slow": (scenario_slow.scenario, 0.04),
     "watch": (scenario_watch.scenario, 0.02),
 }

@@ -4,8 +4,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from clab_runtime.engine.tasks import shielded
 from clab_runtime.runtime import shielding
-from clab_runtime.runtime.shielding import complete_or_undo, shielded
+from clab_runtime.runtime.shielding import complete_or_undo
 from tests.contract.lab import cancelled
 
 pytestmark = pytest.mark.anyio

@@ -1,10 +1,11 @@
 """Podman's own endpoints of containers; /libpod/containers/..."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.containers import STOP_MARGIN
+from clab_runtime.engine.log_options import LogOptions, log_query
 from clab_runtime.engine.raw import body_of
 from clab_runtime.engine.target import QueryValue, named, segment
 
@@ -40,30 +41,9 @@ class Containers:
         """Return how a container does, in Podman's own words; GET /libpod/containers/{id}/json."""
         return await self._client.request("GET", _path(container, "/json"), schema.LibpodContainerInspect)
 
-    def logs(  # noqa: PLR0913 - the endpoint's own parameters
-        self,
-        container: str,
-        *,
-        follow: bool = False,
-        since: float | str | None = None,
-        until: float | None = None,
-        tail: int | None = None,
-        timestamps: bool = False,
-    ) -> "RawStream":
-        """Return a container's output, in frames also if it has a terminal; GET /libpod/containers/{id}/logs.
-
-        `since` and `until` are in seconds since 1970, as text with up to nine decimals, `tail` is a number of lines.
-        """
-        query = {
-            "stdout": True,
-            "stderr": True,
-            "follow": follow,
-            "since": since,
-            "until": until,
-            "tail": tail,
-            "timestamps": timestamps,
-        }
-        return self._client.stream("GET", _path(container, "/logs"), query=query)
+    def logs(self, container: str, **options: Unpack[LogOptions]) -> "RawStream":
+        """Return a container's output, in frames also if it has a terminal; GET /libpod/containers/{id}/logs."""
+        return self._client.stream("GET", _path(container, "/logs"), query=log_query(options))
 
     async def stop(self, container: str, *, timeout: int) -> None:  # noqa: ASYNC109
         """Stop a container, by force after `timeout` seconds; POST /libpod/containers/{id}/stop.
