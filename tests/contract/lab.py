@@ -3,8 +3,10 @@
 import asyncio
 import secrets
 import shlex
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import anyio
@@ -185,6 +187,14 @@ async def open_lab(engine: Engine, *, config: RuntimeConfig | None = None, name:
                 finally:
                     lab.unlink()
                     await lab.runtime.aclose()
+
+
+@contextmanager
+def open_directory() -> Generator[Path]:
+    """Make a directory that is open to the ordinary user of a rootless engine as well, unlike pytest's."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 def runtime_for(engine: Engine, endpoint: str = "") -> ContainerRuntime:

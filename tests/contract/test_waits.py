@@ -4,7 +4,6 @@ import re
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import anyio
 import msgspec
@@ -27,7 +26,7 @@ from clab_runtime import (
 )
 from tests.conftest import NoLeaks
 from tests.contract.differences import Differs
-from tests.contract.lab import Lab, open_lab, until, within
+from tests.contract.lab import Lab, open_directory, open_lab, until, within
 from tests.engines import Engine
 from tests.noting import noting
 
@@ -98,10 +97,9 @@ async def test_many_containers_share_one_stream_and_one_list(engine: Engine, no_
 
 @pytest.fixture
 def ready() -> Generator[Path]:
-    """A directory that is open to the ordinary user of a rootless engine as well, unlike tmp_path."""
-    with TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    """A directory for binds."""
+    with open_directory() as directory:
+        yield directory
 
 
 @pytest.mark.proves("wait_all", "start_container")
