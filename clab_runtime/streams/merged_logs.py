@@ -81,7 +81,7 @@ class MergedLogs:
         try:
             await run_all(voice.source.open for voice in self._voices)
         except BaseException:
-            await self._close_all()
+            await shielded(self._let_go)
             raise
         now = time.monotonic()
         for voice in self._voices:
@@ -107,9 +107,7 @@ class MergedLogs:
         """Stop reading, and close all logs."""
         self._closed = True
         self._news.set()
-        if self._reading is not None:
-            await self._reading.stop()
-        await self._close_all()
+        await shielded(self._let_go)
 
     # ------------------------------------------------------------ reading
 
@@ -131,9 +129,11 @@ class MergedLogs:
         voice.ended = True
         self._news.set()
 
-    async def _close_all(self) -> None:
-        """Close all logs, be this cancelled or not."""
-        await shielded(partial(run_all, [voice.source.aclose for voice in self._voices]))
+    async def _let_go(self) -> None:
+        """Stop reading, and close all logs."""
+        if self._reading is not None:
+            await self._reading.stop()
+        await run_all(voice.source.aclose for voice in self._voices)
 
     # ------------------------------------------------------------ merging
 
