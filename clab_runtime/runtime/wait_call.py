@@ -21,7 +21,8 @@ from clab_runtime.runtime.certificates import certificate
 from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.glances import exact_glance
 from clab_runtime.runtime.log_search import LogSearch, ReadLog
-from clab_runtime.runtime.wait_ticket import Seat, Ticket, Verdict
+from clab_runtime.runtime.wait_seat import Seat
+from clab_runtime.runtime.wait_ticket import Ticket, Verdict
 from clab_runtime.runtime.waiting_room import WaitingRoom
 
 _PASSING = (NotFoundError, EngineConnectionError, EngineProtocolError, TimeoutError)

@@ -18,8 +18,9 @@ from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.events import clock_lead
 from clab_runtime.runtime.log_search import ReadLog
 from clab_runtime.runtime.wait_call import Surroundings, WaitCall, too_late
+from clab_runtime.runtime.wait_seat import Bell
 from clab_runtime.runtime.wait_ticket import Verdict
-from clab_runtime.runtime.waiting_room import Bell, WaitingRoom
+from clab_runtime.runtime.waiting_room import WaitingRoom
 from clab_runtime.stream import Stream
 
 Pause = Callable[[float], Awaitable[None]]

@@ -27,7 +27,8 @@ from clab_runtime.errors import (
 )
 from clab_runtime.models import ContainerEvent, EventGap, WaitFor
 from clab_runtime.runtime.glances import Glance, Survey
-from clab_runtime.runtime.wait_ticket import Seat, Ticket
+from clab_runtime.runtime.wait_seat import Bell, Seat
+from clab_runtime.runtime.wait_ticket import Ticket
 from clab_runtime.stream import Stream
 
 FEW = 4
@@ -41,33 +42,6 @@ GIVE_UP_AFTER = 60.0
 made a heartbeat after the last one at the latest."""
 
 _AWAY = (EngineConnectionError, EngineProtocolError, TimeoutError)
-
-
-class Bell:
-    """What is rung for whatever happens to one container, by a name that it may not have yet, and for gaps."""
-
-    def __init__(self, container: str) -> None:
-        """Ring for a container's name or id."""
-        self.seat = Seat()
-        self._container = container
-        self._rung = False
-
-    def is_of(self, event: ContainerEvent) -> bool:
-        """Tell whether an event is about the container."""
-        return event.actor_name == self._container or event.actor_full_id.startswith(self._container)
-
-    def ring(self) -> None:
-        """Let whoever waits look."""
-        self._rung = True
-        self.seat.wake()
-
-    def is_over(self) -> bool:
-        """Tell whether it has been rung."""
-        return self._rung
-
-    def reset(self) -> None:
-        """Wait for the next one."""
-        self._rung = False
 
 
 class WaitingRoom:
@@ -247,12 +221,9 @@ class WaitingRoom:
         """Wait for an event, until something else is to be done."""
         event: ContainerEvent | None = None
         lost = False
-        try:
-            with anyio.CancelScope(deadline=self._next_time()) as seat.resting:
-                event = await self._next_event()
-                lost = event is None
-        finally:
-            seat.resting = None
+        with seat.resting(until=self._next_time()):
+            event = await self._next_event()
+            lost = event is None
         if event is not None:
             self._hear(event)
         elif lost:
