@@ -141,7 +141,7 @@ class WaitCall:
 
     async def _ask_for_ends(self) -> None:
         """Let the engine itself tell the ends where nothing is to be heard: some leave nothing to be looked at."""
-        await self._around.room.deaf.wait()
+        await self._around.room.deafened()
         await run_all(partial(self._ask_for_end, ticket) for ticket in self.tickets)
 
     async def _ask_for_end(self, ticket: Ticket) -> None:
