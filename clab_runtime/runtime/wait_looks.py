@@ -101,7 +101,7 @@ class Looks:
         """Take what was seen; what a list lacks is looked for exactly."""
         for ticket in tickets:
             if glance is None:
-                ticket.doubtful = True
+                ticket.doubt()
                 continue
             ticket.see(glance)
             self._waiters.identify(ticket)
@@ -121,7 +121,7 @@ class Looks:
 
 def _fail(tickets: Iterable[Ticket], error: Exception) -> None:
     for ticket in tickets:
-        ticket.fail(error)
+        ticket.outcome.fail(error)
 
 
 def _grouped(tickets: Iterable[Ticket], *, doubtful: bool | None = None) -> dict[str, list[Ticket]]:

@@ -79,7 +79,7 @@ class WaitingRoom:
     def close(self, error: Exception) -> None:
         """End all waits by an error."""
         for ticket in self._waiters.tickets():
-            ticket.fail(error)
+            ticket.outcome.fail(error)
 
     # ------------------------------------------------------------ waiting
 
@@ -98,8 +98,8 @@ class WaitingRoom:
 
     def doubt(self, ticket: Ticket) -> None:
         """Have a container looked at exactly."""
-        if ticket.verdict is None:
-            ticket.doubtful = True
+        if ticket.outcome.verdict is None:
+            ticket.doubt()
             self._looks.add([ticket])
             self._interrupt()
 
@@ -189,7 +189,7 @@ class WaitingRoom:
         concerned = self._waiters.concerned_by(event)
         for ticket in concerned:
             ticket.hear(event, self._listener.clock_lead)
-        self._looks.add(ticket for ticket in concerned if ticket.doubtful and ticket.verdict is None)
+        self._looks.add(ticket for ticket in concerned if ticket.doubtful and ticket.outcome.verdict is None)
         self._waiters.ring(event)
 
     def _everything_is_due(self) -> None:
