@@ -102,11 +102,11 @@ class Looks:
         for ticket in tickets:
             if glance is None:
                 ticket.doubt()
-                continue
-            ticket.see(glance)
-            self._waiters.identify(ticket)
-            if not ticket.doubtful:
-                self._due.pop(ticket, None)
+            elif ticket in self._due:  # otherwise its call has left meanwhile
+                ticket.see(glance)
+                self._waiters.identify(ticket)
+                if not ticket.doubtful:
+                    del self._due[ticket]
 
     def _is_away(self, due: Sequence[Ticket], error: Exception) -> None:
         """Tell those who have seen nothing yet that the engine is away; the others when that lasts too long."""
@@ -115,7 +115,7 @@ class Looks:
             self._away_since = now
         lasts = now - self._away_since >= GIVE_UP_AFTER
         _fail([ticket for ticket in due if lasts or not ticket.id], error)
-        self._due.clear()
+        self.drop(due)
         self.put_off(self._delays.next())
 
 
