@@ -7,19 +7,24 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import ContainerExitedError, ContainerRuntimeError, ContainerUnhealthyError, NotFoundError
 from clab_runtime.runtime.diagnosis import diagnose, signal_name
 from clab_runtime.runtime.health import health_log
-from clab_runtime.runtime.wait_ticket import Ticket, Verdict
+from clab_runtime.runtime.wait_outcome import Verdict
+from clab_runtime.runtime.wait_ticket import Ticket
 
 
 async def certificate(engine: EngineClient, ticket: Ticket) -> Exception:
     """Make the error that a verdict calls for; GET /containers/{id}/json, GET /containers/{id}/logs."""
-    if ticket.verdict is Verdict.GONE:
+    if ticket.outcome.verdict is Verdict.GONE:
         return _removed(ticket)
     try:
-        return await (_unhealthy(engine, ticket) if ticket.verdict is Verdict.UNHEALTHY else _ended(engine, ticket))
+        return await (
+            _unhealthy(engine, ticket) if ticket.outcome.verdict is Verdict.UNHEALTHY else _ended(engine, ticket)
+        )
     except NotFoundError:
         return _removed(ticket)
     except (ContainerRuntimeError, TimeoutError) as exc:
-        return exc if ticket.verdict is Verdict.UNHEALTHY else _bare(ticket, f"its evidence can't be had: {exc}")
+        return (
+            exc if ticket.outcome.verdict is Verdict.UNHEALTHY else _bare(ticket, f"its evidence can't be had: {exc}")
+        )
 
 
 async def _ended(engine: EngineClient, ticket: Ticket) -> ContainerExitedError:

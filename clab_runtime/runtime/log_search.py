@@ -8,7 +8,8 @@ from clab_runtime.backoff import growing_delays
 from clab_runtime.errors import ContainerRuntimeError, EngineConnectionError, EngineProtocolError, NotFoundError
 from clab_runtime.models import LogLine, LogMatch
 from clab_runtime.runtime.diagnosis import LOG_TIME
-from clab_runtime.runtime.wait_ticket import Ticket, Verdict
+from clab_runtime.runtime.wait_outcome import Verdict
+from clab_runtime.runtime.wait_ticket import Ticket
 from clab_runtime.stream import Stream
 
 ReadLog = Callable[[str, bool], Stream[LogLine]]
@@ -34,17 +35,17 @@ class LogSearch:
         """Read the log whenever the container runs, from its beginning, until there is a verdict."""
         ticket = self._ticket
         for delay in growing_delays():
-            await ticket.up.wait()
-            ticket.up, self._ended = anyio.Event(), anyio.Event()
+            await ticket.next_run()
+            self._ended = anyio.Event()
             try:
                 await self._search(follow=True)
             except _PASSING:
                 pass
             except ContainerRuntimeError as exc:
-                ticket.fail(exc)
+                ticket.outcome.fail(exc)
             finally:
                 self._ended.set()
-            if ticket.verdict is not None:
+            if ticket.outcome.verdict is not None:
                 return
             self._doubt(ticket)
             await anyio.sleep(delay)
@@ -52,9 +53,9 @@ class LogSearch:
     async def finish(self) -> None:
         """Look through what is left: what was written before the end counts, and may not have been read yet."""
         with anyio.move_on_after(LOG_TIME):
-            if self._ended is not None and self._ticket.verdict is not Verdict.UNHEALTHY:
+            if self._ended is not None and self._ticket.outcome.verdict is not Verdict.UNHEALTHY:
                 await self._ended.wait()
-            if self._ticket.verdict is not Verdict.MET:
+            if self._ticket.outcome.verdict is not Verdict.MET:
                 try:
                     await self._search(follow=False)
                 except ContainerRuntimeError:  # it is gone, or not to be had: the verdict stands
@@ -65,5 +66,5 @@ class LogSearch:
         async with self._read(self._ticket.id, follow) as log:
             async for line in log:
                 if self._match.matches(line):
-                    self._ticket.met(line=line)
+                    self._ticket.outcome.met(line=line)
                     return

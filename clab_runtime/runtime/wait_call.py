@@ -21,7 +21,9 @@ from clab_runtime.runtime.certificates import certificate
 from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.glances import exact_glance
 from clab_runtime.runtime.log_search import LogSearch, ReadLog
-from clab_runtime.runtime.wait_ticket import Seat, Ticket, Verdict
+from clab_runtime.runtime.wait_outcome import Outcome, Verdict
+from clab_runtime.runtime.wait_seat import Seat
+from clab_runtime.runtime.wait_ticket import Ticket
 from clab_runtime.runtime.waiting_room import WaitingRoom
 
 _PASSING = (NotFoundError, EngineConnectionError, EngineProtocolError, TimeoutError)
@@ -58,10 +60,15 @@ class WaitCall:
         return self._seat.tickets
 
     @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """What has come of it for each."""
+        return [ticket.outcome for ticket in self.tickets]
+
+    @property
     def is_settled(self) -> bool:
         """Whether more waiting changes nothing."""
-        met = (ticket.verdict is Verdict.MET for ticket in self.tickets)
-        failed = (ticket.error is not None for ticket in self.tickets)
+        met = (outcome.verdict is Verdict.MET for outcome in self.outcomes)
+        failed = (outcome.error is not None for outcome in self.outcomes)
         return any(failed) or all(met) if self._every else any(met) or all(failed)
 
     async def run(self, seconds: float) -> None:
@@ -96,10 +103,10 @@ class WaitCall:
 
     async def _conclude(self, ticket: Ticket) -> None:
         """Make the error of a verdict that rules out what was waited for, unless the line was written before."""
-        if ticket in self._searches and ticket.is_open:
+        if ticket in self._searches and ticket.outcome.is_open:
             await self._searches[ticket].finish()
-        if ticket.is_open:
-            ticket.error = await certificate(self._around.engine, ticket)
+        if ticket.outcome.is_open:
+            ticket.outcome.explain(await certificate(self._around.engine, ticket))
 
     # ------------------------------------------------------------ helpers
 
@@ -126,38 +133,38 @@ class WaitCall:
 
         dialect, engine = self._around.dialect, self._around.engine
         for delay in growing_delays():
-            await ticket.up.wait()
-            with anyio.CancelScope() as ticket.helping:
+            await ticket.running()
+            with ticket.outcome.helped():
                 try:
                     await dialect.keep_checked(engine, ticket.id, tell)
                 except _PASSING:
                     self._around.room.doubt(ticket)
                 except ContainerRuntimeError as exc:
-                    ticket.fail(exc)
-            if ticket.verdict is not None:
+                    ticket.outcome.fail(exc)
+            if ticket.outcome.verdict is not None:
                 return
             await anyio.sleep(delay)
 
     async def _ask_for_ends(self) -> None:
         """Let the engine itself tell the ends where nothing is to be heard: some leave nothing to be looked at."""
-        await self._around.room.deaf.wait()
+        await self._around.room.deafened()
         await run_all(partial(self._ask_for_end, ticket) for ticket in self.tickets)
 
     async def _ask_for_end(self, ticket: Ticket) -> None:
         for delay in growing_delays():
-            await ticket.up.wait()  # of one that has never run, engines tell an end, too
+            await ticket.running()  # of one that has never run, engines tell an end, too
             ticket.is_told = True
             try:
-                ticket.met(exit_code=await self._around.dialect.wait(self._around.engine, ticket.id))
+                ticket.outcome.met(exit_code=await self._around.dialect.wait(self._around.engine, ticket.id))
             except (ContainerRuntimeError, TimeoutError):
                 ticket.is_told = False
                 self._around.room.doubt(ticket)
-            if ticket.verdict is not None:
+            if ticket.outcome.verdict is not None:
                 return
             await anyio.sleep(delay)
 
 
 def too_late(call: WaitCall, condition: WaitCondition, seconds: float) -> str:
     """Say which containers are still waited for."""
-    left = ", ".join(str(ticket) for ticket in call.tickets if ticket.verdict is not Verdict.MET)
+    left = ", ".join(str(ticket) for ticket in call.tickets if ticket.outcome.verdict is not Verdict.MET)
     return f"{condition} was not there after {seconds:g} s; still waited for, as seen last: {left}"

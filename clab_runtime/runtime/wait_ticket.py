@@ -1,23 +1,15 @@
 """What one wait knows of one container, and what events and looks make of that. No I/O."""
 
 from collections.abc import Callable
-from enum import Enum, auto
+from functools import partial
 
 import anyio
 
 from clab_runtime.errors import EngineProtocolError, InvalidValueError, NotFoundError
-from clab_runtime.models import (
-    ContainerEvent,
-    ContainerStatus,
-    EventAction,
-    LogLine,
-    LogMatch,
-    WaitCondition,
-    WaitFor,
-    WaitResult,
-)
+from clab_runtime.models import ContainerEvent, ContainerStatus, EventAction, LogMatch, WaitCondition, WaitFor
 from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.health import HEALTHY, NO_CHECK, UNHEALTHY
+from clab_runtime.runtime.wait_outcome import Outcome, Verdict
 
 _ENDED = (ContainerStatus.STOPPED, ContainerStatus.REMOVING)
 _UP = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
@@ -25,16 +17,6 @@ _STARTS = (EventAction.START, EventAction.UNPAUSE)
 _TIDIED = "cleanup"
 """Podman's word for the end that no start follows."""
 _ENDS = (EventAction.DIE, _TIDIED)
-
-
-class Verdict(Enum):
-    """What has come of a wait for one container."""
-
-    MET = auto()
-    ENDED = auto()
-    UNHEALTHY = auto()
-    GONE = auto()
-    FAILED = auto()
 
 
 class Ticket:
@@ -46,23 +28,18 @@ class Ticket:
         self.condition = condition
         self.id = ""
         """Its whole id; empty until it has been seen."""
-        self.verdict: Verdict | None = None
-        self.error: Exception | None = None
-        self.result = WaitResult(container=container)
+        self.outcome = Outcome(container, partial(tell, self))
         self.exit_code: int | None = None
         """How it ended, if an event has told so and it was not started since."""
         self.doubtful = False
         """Whether only an exact look can tell how it does."""
-        self.up = anyio.Event()
-        """Set while it is known to run."""
         self.is_told = False
         """Whether the engine itself tells the end, without any look."""
-        self.helping: anyio.CancelScope | None = None
-        """Where somebody works towards a verdict, in vain once there is one."""
         self._since = since
-        self._tell = tell
         self._status: ContainerStatus | None = None
         self._health = ""
+        self._up = anyio.Event()
+        """Set once it is known to run."""
         self._is_sure = False
         """Whether it was looked at exactly since events tell of it."""
 
@@ -72,60 +49,30 @@ class Ticket:
         return f"{self.container!r} ({self._status}{', ' if self._health else ''}{self._health})"
 
     @property
-    def is_open(self) -> bool:
-        """Whether neither the condition is met nor there is an error."""
-        return self.verdict is not Verdict.MET and self.error is None
-
-    @property
     def is_looked_for(self) -> bool:
         """Whether looks may bring about a verdict."""
-        return self.verdict is None and not self.is_told
+        return self.outcome.verdict is None and not self.is_told
 
-    # ------------------------------------------------------------ verdicts
+    async def running(self) -> None:
+        """Wait until it is known to run, or to have run."""
+        await self._up.wait()
 
-    def met(self, *, exit_code: int | None = None, line: LogLine | None = None) -> None:
-        """Note that what was waited for is there; a line may be found behind the end."""
-        self.result = WaitResult(container=self.container, exit_code=exit_code, line=line)
-        self._judge(Verdict.MET)
-
-    def fail(self, error: Exception) -> None:
-        """Note that the wait can't go on."""
-        if self.verdict is None:
-            self.error = error
-            self._judge(Verdict.FAILED)
-
-    def missing(self, error: NotFoundError) -> None:
-        """Note that the engine does not have it."""
-        if self.id or self.condition is WaitFor.REMOVED:
-            self._gone()
-        else:
-            self.fail(error)
-
-    def _gone(self) -> None:
-        """Note that it has been removed, which for one whose end was seen is no news."""
-        if self.condition is WaitFor.REMOVED:
-            self.met(exit_code=self.exit_code)
-        else:
-            self._rule_out(Verdict.GONE if self.exit_code is None else Verdict.ENDED)
-
-    def _rule_out(self, verdict: Verdict) -> None:
-        if self.verdict is None:
-            self._judge(verdict)
-
-    def _judge(self, verdict: Verdict) -> None:
-        if self.verdict is not Verdict.MET:
-            self.verdict = verdict
-            if self.helping is not None:
-                self.helping.cancel()
-            self._tell(self)
+    async def next_run(self) -> None:
+        """Wait until it is known to run, or to have run since this was waited for last."""
+        await self._up.wait()
+        self._up = anyio.Event()
 
     # ------------------------------------------------------------ looks
+
+    def doubt(self) -> None:
+        """Have it looked at exactly."""
+        self.doubtful = True
 
     def see(self, glance: Glance) -> None:
         """Take what a look has shown."""
         self.id, self._status, self._health = glance.id, glance.status, glance.health
         self.doubtful, self._is_sure = False, self._is_sure or glance.exact
-        if self.verdict is None:
+        if self.outcome.verdict is None:
             if glance.status in _UP:
                 self._is_up()
             self._weigh(glance)
@@ -133,6 +80,20 @@ class Ticket:
     def forget(self) -> None:
         """Be sure of nothing any more: events may have been missed."""
         self._is_sure = False
+
+    def missing(self, error: NotFoundError) -> None:
+        """Note that the engine does not have it."""
+        if self.id or self.condition is WaitFor.REMOVED:
+            self._gone()
+        else:
+            self.outcome.fail(error)
+
+    def _gone(self) -> None:
+        """Note that it has been removed, which for one whose end was seen is no news."""
+        if self.condition is WaitFor.REMOVED:
+            self.outcome.met(exit_code=self.exit_code)
+        else:
+            self.outcome.rule_out(Verdict.GONE if self.exit_code is None else Verdict.ENDED)
 
     def _weigh(self, glance: Glance) -> None:
         """Hold what was seen against what is waited for.
@@ -144,7 +105,7 @@ class Ticket:
         elif self.condition is WaitFor.HEALTHY and not glance.health and not glance.exact:
             self.doubtful = True
         elif self.condition is WaitFor.HEALTHY and glance.exact and not glance.checked:
-            self.fail(InvalidValueError("container", self.container, NO_CHECK))
+            self.outcome.fail(InvalidValueError("container", self.container, NO_CHECK))
         elif glance.status in _ENDED and self.condition is not WaitFor.REMOVED:
             self._ended(glance)
         elif self.condition is WaitFor.RUNNING:
@@ -155,7 +116,7 @@ class Ticket:
     def _weigh_start(self, glance: Glance) -> None:
         if glance.status is ContainerStatus.RUNNING:
             if glance.exact:
-                self.met()
+                self.outcome.met()
             else:
                 self.doubtful = True
 
@@ -164,10 +125,10 @@ class Ticket:
         if not glance.exact:
             self.doubtful = not self._is_sure or glance.status in _ENDED
         elif glance.has_run and glance.status in _ENDED:
-            self.met(exit_code=glance.exit_code)
+            self.outcome.met(exit_code=glance.exit_code)
         elif glance.has_run and glance.status is ContainerStatus.CREATED:
             words = f"the engine can't tell how container {self.container!r} ended; it is now: {glance.status}"
-            self.fail(EngineProtocolError(words))
+            self.outcome.fail(EngineProtocolError(words))
 
     def _ended(self, glance: Glance) -> None:
         if not glance.exact:
@@ -175,13 +136,13 @@ class Ticket:
             return
         if glance.has_run:
             self.exit_code = glance.exit_code
-        self._rule_out(Verdict.ENDED if glance.has_run else Verdict.GONE)
+        self.outcome.rule_out(Verdict.ENDED if glance.has_run else Verdict.GONE)
 
     def _weigh_health(self, health: str) -> None:
         if health == HEALTHY and self.condition is WaitFor.HEALTHY:
-            self.met()
+            self.outcome.met()
         elif health == UNHEALTHY and self._suffers():
-            self._rule_out(Verdict.UNHEALTHY)
+            self.outcome.rule_out(Verdict.UNHEALTHY)
 
     def _suffers(self) -> bool:
         """Tell whether bad health ends the wait: ends and removals come all the same."""
@@ -189,7 +150,7 @@ class Ticket:
 
     def _is_up(self) -> None:
         self.exit_code = None
-        self.up.set()
+        self._up.set()
 
     # ------------------------------------------------------------ events
 
@@ -198,7 +159,7 @@ class Ticket:
 
         One from before the wait began tells nothing new to who has looked exactly since, and calls for that if not.
         """
-        if self.verdict is not None:
+        if self.outcome.verdict is not None:
             return
         if event.time_nano >= self._since + lead:
             self._take(event)
@@ -211,7 +172,7 @@ class Ticket:
             self._status = ContainerStatus.RUNNING
             self._is_up()
             if self.condition is WaitFor.RUNNING:
-                self.met()
+                self.outcome.met()
         elif action in _ENDS:
             self._take_end(event)
         elif action == EventAction.DESTROY:
@@ -226,44 +187,6 @@ class Ticket:
         if event.action == EventAction.DIE and code.lstrip("-").isdecimal():
             self.exit_code = int(code)
         if self.condition is WaitFor.EXITED and self.exit_code is not None and self.exit_code >= 0:
-            self.met(exit_code=self.exit_code)
+            self.outcome.met(exit_code=self.exit_code)
         elif self.condition is not WaitFor.REMOVED:
             self.doubtful = True
-
-
-class Seat:
-    """A place in the waiting room: a call's tickets; it is woken for every verdict."""
-
-    def __init__(self) -> None:
-        """Wait for nothing yet."""
-        self.tickets: list[Ticket] = []
-        self.judged: list[Ticket] = []
-        """Those whose verdicts the call has not dealt with yet."""
-        self.resting: anyio.CancelScope | None = None
-        """Where it can be interrupted while it listens on behalf of all."""
-        self._woken = anyio.Event()
-
-    def add(self, container: str, condition: WaitCondition, since: int) -> Ticket:
-        """Wait for one more container."""
-        ticket = Ticket(container, condition, since, self._told)
-        self.tickets.append(ticket)
-        return ticket
-
-    def looked_for(self) -> list[Ticket]:
-        """Return those that are to be looked at."""
-        return [ticket for ticket in self.tickets if ticket.is_looked_for]
-
-    def _told(self, ticket: Ticket) -> None:
-        self.judged.append(ticket)
-        self.wake()
-
-    def wake(self) -> None:
-        """Let the call look whether there is something to be done."""
-        self._woken.set()
-        if self.resting is not None:
-            self.resting.cancel()
-
-    async def woken(self) -> None:
-        """Wait until the call is woken."""
-        await self._woken.wait()
-        self._woken = anyio.Event()

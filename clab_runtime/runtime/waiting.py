@@ -18,8 +18,9 @@ from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.events import clock_lead
 from clab_runtime.runtime.log_search import ReadLog
 from clab_runtime.runtime.wait_call import Surroundings, WaitCall, too_late
-from clab_runtime.runtime.wait_ticket import Verdict
-from clab_runtime.runtime.waiting_room import Bell, WaitingRoom
+from clab_runtime.runtime.wait_outcome import Verdict
+from clab_runtime.runtime.wait_seat import Bell
+from clab_runtime.runtime.waiting_room import WaitingRoom
 from clab_runtime.stream import Stream
 
 Pause = Callable[[float], Awaitable[None]]
@@ -47,10 +48,10 @@ class Waits:
     ) -> Sequence[WaitResult]:
         """Wait for all; the first that can't come to it any more raises."""
         call = await self._waited(containers, condition, timeout, every=True)
-        for ticket in call.tickets:
-            if ticket.error is not None:
-                raise ticket.error
-        return [ticket.result for ticket in call.tickets]
+        for outcome in call.outcomes:
+            if outcome.error is not None:
+                raise outcome.error
+        return [outcome.result for outcome in call.outcomes]
 
     async def for_any(
         self,
@@ -60,10 +61,10 @@ class Waits:
     ) -> WaitResult:
         """Wait for one of them; raises when none can come to it any more."""
         call = await self._waited(containers, condition, timeout, every=False)
-        for ticket in call.tickets:
-            if ticket.verdict is Verdict.MET:
-                return ticket.result
-        raise none_left([ticket.error for ticket in call.tickets if ticket.error is not None])
+        for outcome in call.outcomes:
+            if outcome.verdict is Verdict.MET:
+                return outcome.result
+        raise none_left([outcome.error for outcome in call.outcomes if outcome.error is not None])
 
     async def for_one(self, container: str, condition: WaitCondition) -> WaitResult:
         """Wait for one, without a limit."""

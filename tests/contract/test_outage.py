@@ -15,7 +15,7 @@ from clab_runtime import (
     LogLine,
     Stream,
 )
-from clab_runtime.runtime import waiting_room
+from clab_runtime.runtime import wait_looks, waiting_room
 from tests.conftest import NoLeaks
 from tests.contract.lab import open_lab, until, within
 from tests.engines import Engine, kill, start
@@ -39,7 +39,7 @@ async def follow(log: Stream[LogLine], following: anyio.Event, ended: list[Strea
 async def test_an_engine_that_is_killed_ends_nothing_in_silence(
     engine: Engine, no_leaks: NoLeaks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting_room, "GIVE_UP_AFTER", 1.0)
+    monkeypatch.setattr(wait_looks, "GIVE_UP_AFTER", 1.0)
     monkeypatch.setattr(waiting_room, "HEARTBEAT", 1.0)
     async with no_leaks(), open_lab(engine) as lab, anyio.create_task_group() as readers:
         runtime = lab.runtime

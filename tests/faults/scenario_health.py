@@ -17,7 +17,8 @@ import msgspec
 from anyio.lowlevel import checkpoint
 
 from clab_runtime import ContainerRuntime, HealthcheckConfig, NodeConfig, WaitFor
-from clab_runtime.runtime.waiting_room import FEW, HEARTBEAT
+from clab_runtime.runtime.wait_looks import FEW
+from clab_runtime.runtime.waiting_room import HEARTBEAT
 from tests.contract.lab import Lab, open_directory, open_lab, runtime_for
 from tests.engines import Engine
 from tests.faults.proxy import EVENTS, Line, Proxy, open_proxy

@@ -20,7 +20,7 @@ from clab_runtime import (
     WaitResult,
     WaitTimeoutError,
 )
-from clab_runtime.runtime import waiting_room
+from clab_runtime.runtime import wait_looks, waiting_room
 from tests.engine.fake_engine import answer
 from tests.runtime.scripted_world import NEVER, STARTED, world
 
@@ -261,7 +261,7 @@ async def test_an_engine_that_comes_back_in_time_ends_no_wait() -> None:
 
 
 async def test_an_engine_that_stays_away_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting_room, "GIVE_UP_AFTER", 0.3)
+    monkeypatch.setattr(wait_looks, "GIVE_UP_AFTER", 0.3)
     monkeypatch.setattr(waiting_room, "HEARTBEAT", 0.2)
     async with world() as engine:
         engine.add("r1", status="created", started_at=NEVER)
