@@ -24,8 +24,10 @@ SYSTEM_ERROR = 3
 MAX_ITEM = 16 * 1024 * 1024
 """Bytes that one frame, object or line may have; what is longer is no such thing."""
 
-_FRAME_HEADER = Struct(">B3xI")
-_HEADER_SIZE = _FRAME_HEADER.size
+FRAME_HEADER = Struct(">B3xI")
+"""A frame's first bytes: the stream's number, and how many bytes follow."""
+
+_HEADER_SIZE = FRAME_HEADER.size
 
 
 class FrameDecoder:
@@ -38,7 +40,7 @@ class FrameDecoder:
         """Yield (stream number, payload) of every frame that is complete."""
         buffer = self._pending + data if self._pending else data
         self._pending = b""
-        unpack, start, end = _FRAME_HEADER.unpack_from, _HEADER_SIZE, len(buffer)
+        unpack, start, end = FRAME_HEADER.unpack_from, _HEADER_SIZE, len(buffer)
         while start <= end:
             stream, size = unpack(buffer, start - _HEADER_SIZE)
             stop = start + size

@@ -11,7 +11,7 @@ from clab_runtime.errors import ContainerExitedError, ContainerRuntimeError
 from clab_runtime.runtime.health import health_log
 from clab_runtime.runtime.log_tail import counts_tails
 from clab_runtime.stream import Stream
-from clab_runtime.streams.logs import LogSource
+from clab_runtime.streams.log_source import LogSource
 
 logger = logging.getLogger("clab_runtime")
 

@@ -22,6 +22,7 @@ from clab_runtime.errors import (
     UnsupportedOperationError,
 )
 from clab_runtime.models import SessionOutput, StreamName, TerminalSize
+from clab_runtime.models.log import STREAM_NAMES
 from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.stdin import as_bytes
 from clab_runtime.stream import Stream
@@ -34,9 +35,6 @@ PODMAN_PAUSE = 0.25
 
 CLOSING_TIME = 5.0
 """Seconds that a generator of input gets to clean up after itself."""
-
-_NAMES = (StreamName.STDIN, StreamName.STDOUT, StreamName.STDERR)
-"""By the number that a frame bears."""
 
 
 class Counterpart(Protocol):
@@ -257,7 +255,7 @@ class _OutputSource:
             if stream == SYSTEM_ERROR:
                 raise EngineStreamError(payload.decode(errors="replace").strip())
             if payload:
-                yield SessionOutput(_NAMES[stream], payload)
+                yield SessionOutput(STREAM_NAMES[stream], payload)
 
 
 def _not_open() -> ContainerRuntimeError:

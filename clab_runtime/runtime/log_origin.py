@@ -11,8 +11,10 @@ from clab_runtime.models.timestamps import to_nanoseconds
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.runtime.translate import status_from_state
 from clab_runtime.streams.lasting_log import Look
+from clab_runtime.streams.line_decoder import LineDecoder
 from clab_runtime.streams.log_memory import SECOND
-from clab_runtime.streams.logs import MULTIPLEXED, LineDecoder, MultiplexedLines, TerminalLines
+from clab_runtime.streams.multiplexed_lines import MULTIPLEXED, MultiplexedLines
+from clab_runtime.streams.terminal_lines import TerminalLines
 
 _RUNS = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
 

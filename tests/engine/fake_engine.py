@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from struct import pack
 from typing import TypeAlias
 
 import anyio
@@ -36,6 +37,11 @@ def chunked(*pieces: bytes, headers: tuple[str, ...] = (), status: str = "200 OK
 def chunk(data: bytes) -> bytes:
     """Write one chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def frame(stream: int, data: bytes) -> bytes:
+    """Write a frame of a multiplexed stream."""
+    return pack(">BxxxI", stream, len(data)) + data
 
 
 PING = answer(b"OK", "Api-Version: 1.41", "Server: Docker/20.10.24 (linux)")

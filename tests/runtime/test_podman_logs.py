@@ -1,7 +1,6 @@
 """What Podman's logs need beyond Docker's: answers that come late, tails that are counted here."""
 
 import json
-from struct import pack
 
 import anyio
 import pytest
@@ -13,7 +12,7 @@ from clab_runtime.runtime.podman_logs import PodmanLogOrigin
 from clab_runtime.stream import Stream
 from clab_runtime.streams.lasting_log import LastingLog
 from tests.conftest import NoLeaks
-from tests.engine.fake_engine import Peer, Request, answer, chunked, fake_engine
+from tests.engine.fake_engine import Peer, Request, answer, chunked, fake_engine, frame
 
 STAMP = b"2026-01-02T03:04:05Z "
 
@@ -21,7 +20,7 @@ STAMP = b"2026-01-02T03:04:05Z "
 
 
 def frames(*lines: bytes) -> bytes:
-    return b"".join(pack(">B3xI", 1, len(STAMP + line)) + STAMP + line for line in lines)
+    return b"".join(frame(1, STAMP + line) for line in lines)
 
 
 def ping(version: str) -> bytes:

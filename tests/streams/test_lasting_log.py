@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from struct import pack
 from typing import cast
 from unittest.mock import patch
 
@@ -30,10 +29,12 @@ from clab_runtime.models.timestamps import to_nanoseconds
 from clab_runtime.runtime.log_origin import LogOrigin
 from clab_runtime.runtime.log_window import LogWindow
 from clab_runtime.streams.lasting_log import LastingLog, Look
+from clab_runtime.streams.line_decoder import LineDecoder
 from clab_runtime.streams.log_memory import SECOND, LogMemory
-from clab_runtime.streams.logs import LineDecoder, MultiplexedLines, TerminalLines
+from clab_runtime.streams.multiplexed_lines import MultiplexedLines
+from clab_runtime.streams.terminal_lines import TerminalLines
 from tests.conftest import NoLeaks
-from tests.engine.fake_engine import Peer, Request, answer, chunk, chunked, fake_engine
+from tests.engine.fake_engine import Peer, Request, answer, chunk, chunked, fake_engine, frame
 
 BEGIN = to_nanoseconds("2026-01-02T03:04:05Z")
 LATEST_END = "2001-01-01T00:00:00Z"
@@ -55,8 +56,7 @@ class Piece:
 
     def framed(self, *, fine: bool) -> bytes:
         """Write it as a frame."""
-        data = self.written(fine=fine)
-        return pack(">B3xI", self.stream, len(data)) + data
+        return frame(self.stream, self.written(fine=fine))
 
 
 @dataclass
@@ -421,7 +421,7 @@ async def test_the_engines_own_error_in_a_log_is_raised_behind_the_lines_before_
     async def script(peer: Peer, request: Request) -> None:
         del request
         error = b"Error grabbing logs: broken\n"
-        await peer.send(chunked(PIECES[0].framed(fine=True), pack(">B3xI", 3, len(error)) + error, end=False))
+        await peer.send(chunked(PIECES[0].framed(fine=True), frame(3, error), end=False))
         await peer.hung_up()
 
     async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
