@@ -11,13 +11,12 @@ import anyio
 from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
-from clab_runtime.engine.framing import SYSTEM_ERROR, FrameDecoder
+from clab_runtime.engine.framing import SYSTEM_ERROR, FrameDecoder, system_error
 from clab_runtime.engine.tasks import shielded
 from clab_runtime.errors import (
     ContainerRuntimeError,
     EngineError,
     EngineProtocolError,
-    EngineStreamError,
     InvalidValueError,
     UnsupportedOperationError,
 )
@@ -253,7 +252,7 @@ class _OutputSource:
             return
         for stream, payload in self._frames.feed(data):
             if stream == SYSTEM_ERROR:
-                raise EngineStreamError(payload.decode(errors="replace").strip())
+                raise system_error(payload)
             if payload:
                 yield SessionOutput(STREAM_NAMES[stream], payload)
 

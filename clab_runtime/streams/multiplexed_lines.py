@@ -5,8 +5,17 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from clab_runtime.engine.framing import FRAME_HEADER, MAX_ITEM, SYSTEM_ERROR, FrameDecoder, LineSplitter
-from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError, EngineStreamError
+from clab_runtime.engine.framing import (
+    FRAME_HEADER,
+    MAX_ITEM,
+    SYSTEM_ERROR,
+    FrameDecoder,
+    LineSplitter,
+    not_a_frame,
+    system_error,
+    truncated_frame,
+)
+from clab_runtime.errors import ContainerRuntimeError, EngineProtocolError
 from clab_runtime.models import LogLine
 from clab_runtime.models.log import STREAM_NAMES
 from clab_runtime.streams.log_memory import Entry, Overlap
@@ -77,7 +86,7 @@ class MultiplexedLines:
     def finish(self) -> list[LogLine]:
         """Return the lines that have no ending; raise when a frame has begun and not ended."""
         if self._pending:
-            raise EngineProtocolError(f"a multiplexed stream is truncated: {len(self._pending)} bytes of a frame")
+            raise truncated_frame(self._pending)
         lines = [
             LogLine(STREAM_NAMES[stream], line, self._times[stream])
             for stream in sorted(self._begun)
@@ -136,7 +145,7 @@ class MultiplexedLines:
 def _failure(stream: int, size: int, frame: bytes, *, is_whole: bool) -> ContainerRuntimeError | None:
     """Make the error for what is no frame, or one with the engine's own words; None: it is only not there yet."""
     if stream > SYSTEM_ERROR or size > MAX_ITEM:
-        return EngineProtocolError(f"not a frame of a multiplexed stream: {frame[:8]!r}")
+        return not_a_frame(frame[:8])
     if stream == SYSTEM_ERROR and is_whole:
-        return EngineStreamError(frame[8:].decode(errors="replace").strip())
+        return system_error(frame[8:])
     return None
