@@ -1,7 +1,5 @@
 """A log as the engine sends it once, for those who need not outlast a cut."""
 
-from collections.abc import Awaitable, Callable
-
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.models import LogLine
 from clab_runtime.streams.line_decoder import LineDecoder
@@ -12,21 +10,17 @@ from clab_runtime.streams.terminal_lines import TerminalLines
 class LogSource:
     """The lines of a log as the engine sends it once, without timestamps; a cut is an error."""
 
-    def __init__(self, raw: RawStream, has_tty: Callable[[], Awaitable[bool]]) -> None:
-        """Read `raw`; `has_tty` is asked only where the answer's Content-Type leaves open what it is."""
+    def __init__(self, raw: RawStream, *, tty: bool) -> None:
+        """Read `raw`; whether the container has a TTY counts only where the answer leaves open how it is framed."""
         self._raw = raw
-        self._has_tty = has_tty
+        self._tty = tty
         self._decoder: LineDecoder | None = None
         self._ended = False
 
     async def open(self) -> None:
         """Send the request and find out how the answer is framed."""
         await self._raw.open()
-        try:
-            framed = self._raw.content_type == MULTIPLEXED or not await self._has_tty()
-        except BaseException:
-            await self._raw.aclose()
-            raise
+        framed = self._raw.content_type == MULTIPLEXED or not self._tty
         self._decoder = MultiplexedLines(timestamps=False) if framed else TerminalLines(timestamps=False)
 
     async def next_batch(self) -> list[LogLine] | None:

@@ -44,6 +44,8 @@ def frame(stream: int, data: bytes) -> bytes:
     return pack(">BxxxI", stream, len(data)) + data
 
 
+MULTIPLEXED = ("Content-Type: application/vnd.docker.multiplexed-stream",)
+"""The headers of an answer that says that it is in frames."""
 PING = answer(b"OK", "Api-Version: 1.41", "Server: Docker/20.10.24 (linux)")
 INFO = answer(b"{}")
 

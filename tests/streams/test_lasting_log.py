@@ -34,7 +34,17 @@ from clab_runtime.streams.log_memory import SECOND, LogMemory
 from clab_runtime.streams.multiplexed_lines import MultiplexedLines
 from clab_runtime.streams.terminal_lines import TerminalLines
 from tests.conftest import NoLeaks
-from tests.engine.fake_engine import Peer, Request, answer, chunk, chunked, fake_engine, frame
+from tests.engine.fake_engine import (
+    MULTIPLEXED,
+    Peer,
+    Request,
+    answer,
+    answering_once,
+    chunk,
+    chunked,
+    fake_engine,
+    frame,
+)
 
 BEGIN = to_nanoseconds("2026-01-02T03:04:05Z")
 LATEST_END = "2001-01-01T00:00:00Z"
@@ -332,6 +342,30 @@ async def test_a_containers_end_costs_one_look() -> None:
         async with following(client) as log:
             assert len([line async for line in log]) == 6
         assert script.looks == before + 2, "one for the terminal, since the answer does not say, and one at the end"
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_says_it_is_framed_needs_no_look_at_the_container() -> None:
+    reply = answering_once(chunked(PIECES[0].framed(fine=True), headers=MULTIPLEXED))
+    async with fake_engine(reply) as fake, EngineClient(fake.endpoint) as client:
+        async with following(client, follow=False) as log:
+            assert [line.data async for line in log] == [b"one"]
+        assert ["/logs" in request.target for request in fake.requests] == [True]
+
+
+@pytest.mark.anyio
+async def test_a_container_that_can_not_be_looked_at_leaves_nothing_open(no_leaks: NoLeaks) -> None:
+    async def script(peer: Peer, request: Request) -> None:
+        if "/logs" in request.target:
+            await peer.send(chunked(PIECES[0].framed(fine=True), end=False))
+            await peer.hung_up()
+        else:
+            await peer.send(answer(status="404 Not Found"))
+
+    async with no_leaks(), fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
+        with pytest.raises(NotFoundError):
+            await anext(following(client))
+        assert "0 dedicated" in repr(client)
 
 
 @pytest.mark.anyio
