@@ -43,7 +43,7 @@ class PodmanLogOrigin(LogOrigin):
 
     def ask(self, *, since: int, tail: int | None, follow: bool) -> RawStream:
         """Prepare a request."""
-        until = self._window.until_seconds
+        until = self._wish.until_seconds
         logs = self._engine.libpod.containers.logs
         return logs(self._container, follow=follow, since=seconds(since), until=until, tail=tail, timestamps=True)
 

@@ -16,11 +16,11 @@ from clab_runtime.models import (
     WaitFor,
     WaitResult,
 )
+from clab_runtime.models.container import WITH_PROCESS
 from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.health import HEALTHY, NO_CHECK, UNHEALTHY
 
 _ENDED = (ContainerStatus.STOPPED, ContainerStatus.REMOVING)
-_UP = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
 _STARTS = (EventAction.START, EventAction.UNPAUSE)
 _TIDIED = "cleanup"
 """Podman's word for the end that no start follows."""
@@ -126,7 +126,7 @@ class Ticket:
         self.id, self._status, self._health = glance.id, glance.status, glance.health
         self.doubtful, self._is_sure = False, self._is_sure or glance.exact
         if self.verdict is None:
-            if glance.status in _UP:
+            if glance.status in WITH_PROCESS:
                 self._is_up()
             self._weigh(glance)
 
@@ -149,7 +149,7 @@ class Ticket:
             self._ended(glance)
         elif self.condition is WaitFor.RUNNING:
             self._weigh_start(glance)
-        elif glance.status in _UP:
+        elif glance.status in WITH_PROCESS:
             self._weigh_health(glance.health)
 
     def _weigh_start(self, glance: Glance) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from clab_runtime import LogLine, UnsupportedOperationError
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.podman_logs import PodmanLogOrigin
 from clab_runtime.stream import Stream
 from clab_runtime.streams.lasting_log import LastingLog
@@ -49,7 +49,7 @@ class Log:
 
 
 def followed(client: EngineClient, tail: int | None = None) -> Stream[LogLine]:
-    origin = PodmanLogOrigin(client, "x", LogWindow(tail=tail))
+    origin = PodmanLogOrigin(client, "x", LogWish(tail=tail))
     return Stream(LastingLog(origin, follow=True, timestamps=False))
 
 

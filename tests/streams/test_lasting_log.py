@@ -27,7 +27,7 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.models.timestamps import to_nanoseconds
 from clab_runtime.runtime.log_origin import LogOrigin
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.streams.lasting_log import LastingLog, Look
 from clab_runtime.streams.line_decoder import LineDecoder
 from clab_runtime.streams.log_memory import SECOND, LogMemory
@@ -297,7 +297,7 @@ class Script:
 
 
 def following(client: EngineClient, *, follow: bool = True, give_up_after: float = 60.0) -> Stream[LogLine]:
-    origin = LogOrigin(client, "x", LogWindow())
+    origin = LogOrigin(client, "x", LogWish())
     return Stream(LastingLog(origin, follow=follow, timestamps=False, give_up_after=give_up_after))
 
 
@@ -334,7 +334,7 @@ async def test_a_log_is_cut_at_each_of_its_bytes(no_leaks: NoLeaks, *, tty: bool
 async def test_a_containers_end_costs_one_look() -> None:
     script = Script(tty=False)
     async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
-        origin = LogOrigin(client, "x", LogWindow())
+        origin = LogOrigin(client, "x", LogWish())
         origin.is_pinned = True
         async with Stream(LastingLog(origin, follow=False, timestamps=False)) as log:
             assert len([line async for line in log]) == 6
@@ -429,7 +429,7 @@ def pinned(client: EngineClient) -> LogOrigin:
             del raw
             return MultiplexedLines(timestamps=timestamps, stamped=True)
 
-    return Framed(client, "x", LogWindow())
+    return Framed(client, "x", LogWish())
 
 
 @pytest.mark.anyio
