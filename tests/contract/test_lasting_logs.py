@@ -10,8 +10,8 @@ from clab_runtime import ContainerRuntime, InvalidValueError, NotFoundError, Run
 from tests.conftest import NoLeaks
 from tests.contract.differences import Differs
 from tests.contract.lab import Lab, lines_of, open_lab, runtime_for, within
-from tests.contract.relay import Relay, open_relay
 from tests.engines import Engine
+from tests.faults.proxy import LOGS, Proxy, open_proxy
 
 pytestmark = pytest.mark.anyio
 
@@ -26,9 +26,9 @@ MEGABYTE = 1_000_000
 
 
 @asynccontextmanager
-async def behind(relay: Relay, lab: Lab) -> AsyncGenerator[ContainerRuntime]:
-    """Open another runtime, over the relay."""
-    runtime = runtime_for(lab.engine, relay.endpoint)
+async def behind(proxy: Proxy, lab: Lab) -> AsyncGenerator[ContainerRuntime]:
+    """Open another runtime, over the proxy."""
+    runtime = runtime_for(lab.engine, proxy.endpoint)
     try:
         await runtime.init(with_config(RuntimeConfig()))
         yield runtime
@@ -47,7 +47,7 @@ async def run(lab: Lab, script: str, *, tty: bool, name: str = "r1") -> str:
 async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
     engine: Engine, no_leaks: NoLeaks, *, tty: bool
 ) -> None:
-    async with no_leaks(), open_lab(engine) as lab, open_relay(engine) as relay, behind(relay, lab) as runtime:
+    async with no_leaks(), open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy, behind(proxy, lab) as runtime:
         name = await run(lab, WRITER, tty=tty)
         lines: list[str] = []
         async with runtime.stream_logs(name) as log:
@@ -56,26 +56,27 @@ async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
                     lines.append(line.text)
                     assert line.timestamp is None
                     if len(lines) % 130 == 0:
-                        await relay.cut()
+                        proxy.cut(LOGS)
         assert lines == [*map(str, range(BURSTS * BURST)), "last"]
-        assert relay.cuts >= 7
-        relay.most = 9000
+        asked = proxy.asked(LOGS)
+        assert asked > 2, "one answer, and one more at the end, are enough where nothing is cut"
+        proxy.cut_after(9000, LOGS)
         whole = await lines_of(runtime.stream_logs(name, follow=False, timestamps=True))
         assert [line.text for line in whole] == lines
-        assert relay.cuts >= 8
+        assert proxy.asked(LOGS) == asked + 2
 
 
 @BOTH
 async def test_a_silent_log_that_is_cut_goes_on(lab: Lab, *, tty: bool) -> None:
     script = "echo one; while ! test -e /tmp/go; do usleep 10000; done; echo two"
-    async with open_relay(lab.engine) as relay, behind(relay, lab) as runtime:
+    async with open_proxy(lab.engine.endpoint) as proxy, behind(proxy, lab) as runtime:
         name = await run(lab, script, tty=tty)
         await lab.until_said(name, b"one")
         async with runtime.stream_logs(name) as all_of_it, runtime.stream_logs(name, tail=0) as new:
             assert (await within(all_of_it.__anext__)).data == b"one"
             with anyio.move_on_after(0.2):
                 await anext(new)
-            await relay.cut()
+            assert proxy.cut(LOGS) == 2
             await lab.client.containers.put_archive(name, "/tmp", archive_of("go"))
             assert [line.data for line in await lines_of(all_of_it)] == [b"two"]
             assert [line.data for line in await lines_of(new)] == [b"two"]
@@ -97,13 +98,14 @@ async def test_a_line_of_a_megabyte_comes_whole_though_it_is_cut(lab: Lab, *, tt
         f"head -c {MEGABYTE} /dev/zero | tr '\\0' x; echo; echo short; head -c {MEGABYTE} /dev/zero | tr '\\0' y; echo"
     )
     name = await lab.ended(script, tty=tty)
-    async with open_relay(lab.engine) as relay, behind(relay, lab) as runtime:
+    async with open_proxy(lab.engine.endpoint) as proxy, behind(proxy, lab) as runtime:
         for most in (400_000, 1_500_000):
-            relay.most = most
+            asked = proxy.asked(LOGS)
+            proxy.cut_after(most, LOGS)
             lines = await lines_of(runtime.stream_logs(name))
             sizes = [(len(line.data), line.data[:1], len(set(line.data))) for line in lines]
             assert sizes == [(MEGABYTE, b"x", 1), (5, b"s", 5), (MEGABYTE, b"y", 1)]
-        assert relay.cuts == 2
+            assert proxy.asked(LOGS) == asked + 3, "cut, whole, and once more at the end"
 
 
 @BOTH
@@ -173,12 +175,12 @@ async def test_the_logs_of_five_containers_are_one_in_the_order_of_time(engine: 
 
 @pytest.mark.proves("merge_logs")
 async def test_a_silent_container_holds_nobody_up(engine: Engine, no_leaks: NoLeaks) -> None:
-    async with no_leaks(), open_lab(engine) as lab, open_relay(engine) as relay, behind(relay, lab) as runtime:
+    async with no_leaks(), open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy, behind(proxy, lab) as runtime:
         silent = await lab.up("silent")
         name = await run(lab, WRITER, tty=True)
         async with runtime.merge_logs([silent, name]) as log:
             lines = [await within(log.__anext__) for _ in range(BURST)]
-            await relay.cut()
+            assert proxy.cut(LOGS) == 2
             lines += [await within(log.__anext__) for _ in range((BURSTS - 1) * BURST)]
         assert [line.text for line in lines] == [*map(str, range(BURSTS * BURST))]
         assert {(line.container, line.timestamp) for line in lines} == {(name, None)}
