@@ -37,18 +37,13 @@ async def behind(proxy: Proxy, lab: Lab) -> AsyncGenerator[ContainerRuntime]:
             await runtime.aclose()
 
 
-async def run(lab: Lab, script: str, *, tty: bool, name: str = "r1") -> str:
-    """Run a script with a terminal or without."""
-    return await (lab.up(name, f"sh -c '{script}'") if tty else lab.plain(script))
-
-
 @pytest.mark.proves("stream_logs")
 @BOTH
 async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
     engine: Engine, no_leaks: NoLeaks, *, tty: bool
 ) -> None:
     async with no_leaks(), open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy, behind(proxy, lab) as runtime:
-        name = await run(lab, WRITER, tty=tty)
+        name = await lab.run_script(WRITER, tty=tty)
         lines: list[str] = []
         async with runtime.stream_logs(name) as log:
             with anyio.fail_after(60):
@@ -70,7 +65,7 @@ async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
 async def test_a_silent_log_that_is_cut_goes_on(lab: Lab, *, tty: bool) -> None:
     script = "echo one; while ! test -e /tmp/go; do usleep 10000; done; echo two"
     async with open_proxy(lab.engine.endpoint) as proxy, behind(proxy, lab) as runtime:
-        name = await run(lab, script, tty=tty)
+        name = await lab.run_script(script, tty=tty)
         await lab.until_said(name, b"one")
         async with runtime.stream_logs(name) as all_of_it, runtime.stream_logs(name, tail=0) as new:
             assert (await within(all_of_it.__anext__)).data == b"one"
@@ -113,7 +108,7 @@ async def test_a_log_goes_on_when_its_container_is_started_again(
     engine: Engine, no_leaks: NoLeaks, *, tty: bool
 ) -> None:
     async with no_leaks(), open_lab(engine) as lab:
-        name = await run(lab, RUN, tty=tty)
+        name = await lab.run_script(RUN, tty=tty)
         async with lab.runtime.stream_logs(name, follow_restarts=True) as log:
             assert (await within(log.__anext__)).data == b"begun"
             for _ in range(2):
@@ -161,7 +156,7 @@ async def test_restarts_take_following(lab: Lab) -> None:
 async def test_the_logs_of_five_containers_are_one_in_the_order_of_time(engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(engine) as lab:
         script = "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); usleep 15000; done"
-        names = [await run(lab, script, tty=True, name=f"r{index}") for index in range(5)]
+        names = [await lab.run_script(script, tty=True, short_name=f"r{index}") for index in range(5)]
         for follow in (True, False):
             with anyio.fail_after(60):
                 async with lab.runtime.merge_logs(names, follow=follow, timestamps=True) as log:
@@ -177,7 +172,7 @@ async def test_the_logs_of_five_containers_are_one_in_the_order_of_time(engine: 
 async def test_a_silent_container_holds_nobody_up(engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy, behind(proxy, lab) as runtime:
         silent = await lab.up("silent")
-        name = await run(lab, WRITER, tty=True)
+        name = await lab.run_script(WRITER, tty=True)
         async with runtime.merge_logs([silent, name]) as log:
             lines = [await within(log.__anext__) for _ in range(BURST)]
             assert proxy.cut(LOGS) == 2
