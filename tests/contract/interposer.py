@@ -10,7 +10,8 @@ from anyio.abc import ByteStream
 from clab_runtime import ContainerRuntime, RuntimeConfig, with_config, with_mgmt_net
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.unix import UnixStream, connect_unix
-from tests.contract.lab import Lab, runtime_for
+from tests.contract.another import another_runtime
+from tests.contract.lab import Lab
 from tests.engines import Engine
 from tests.serving import serving, unix_listener
 
@@ -47,13 +48,12 @@ class Interposer:
 async def interposed(lab: Lab) -> AsyncGenerator[tuple[ContainerRuntime, Interposer]]:
     """Give a runtime of its own for a lab's engine, and what stands in its way."""
     between = Interposer()
-    async with _listening(lab.engine, between) as path:
-        runtime = runtime_for(lab.engine, f"unix://{path}")
-        await runtime.init(with_config(RuntimeConfig(timeout=10)), with_mgmt_net(lab.runtime.mgmt))
-        try:
-            yield runtime, between
-        finally:
-            await runtime.aclose()
+    options = with_config(RuntimeConfig(timeout=10)), with_mgmt_net(lab.runtime.mgmt)
+    async with (
+        _listening(lab.engine, between) as endpoint,
+        another_runtime(lab.engine, *options, endpoint=endpoint) as runtime,
+    ):
+        yield runtime, between
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def _listening(engine: Engine, between: Interposer) -> AsyncGenerator[str]
     """Listen on a socket of its own."""
     with unix_listener() as (listener, path):
         async with serving(listener, lambda outside: _serve(outside, engine, between)):
-            yield path
+            yield f"unix://{path}"
 
 
 async def _serve(outside: UnixStream, engine: Engine, between: Interposer) -> None:

@@ -17,10 +17,10 @@ from clab_runtime import (
 )
 from clab_runtime.streams import event_reader
 from tests.conftest import NoLeaks
+from tests.contract.another import behind_proxy
 from tests.contract.differences import Differs
 from tests.contract.lab import LIMIT, Lab, open_lab, runtime_for, within
 from tests.engines import Engine, kill, start
-from tests.faults.proxy import open_proxy
 from tests.noting import noting
 
 pytestmark = pytest.mark.anyio
@@ -120,44 +120,42 @@ async def test_one_who_comes_later_has_what_happens_from_then_on(lab: Lab) -> No
 async def test_what_happens_while_the_connection_is_cut_is_told_once_it_is_there_again(
     engine: Engine, no_leaks: NoLeaks
 ) -> None:
-    async with no_leaks(), open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
-        runtime = runtime_for(engine, proxy.endpoint)
-        await runtime.init()
-        try:
-            async with runtime.stream_events(of_lab(lab)) as one, runtime.stream_events(of_lab(lab)) as other:
-                names = ["r0"]
-                await live(lab, "r0")
-                for number in range(5):
-                    names += (f"a{number}", f"b{number}")
-                    async with proxy.away():
-                        await live(lab, names[-2])
-                    await live(lab, names[-1])
-                for stream in (one, other):
-                    assert told(await take(stream, 2 * len(names))) == lives(lab, *names)
-        finally:
-            await runtime.aclose()
+    async with (
+        no_leaks(),
+        open_lab(engine) as lab,
+        behind_proxy(engine) as (proxy, runtime),
+        runtime.stream_events(of_lab(lab)) as one,
+        runtime.stream_events(of_lab(lab)) as other,
+    ):
+        names = ["r0"]
+        await live(lab, "r0")
+        for number in range(5):
+            names += (f"a{number}", f"b{number}")
+            async with proxy.away():
+                await live(lab, names[-2])
+            await live(lab, names[-1])
+        for stream in (one, other):
+            assert told(await take(stream, 2 * len(names))) == lives(lab, *names)
 
 
 @pytest.mark.proves("stream_events")
 async def test_an_engine_that_stays_away_is_an_error_after_the_time_that_was_chosen(engine: Engine) -> None:
-    async with open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
-        runtime = runtime_for(engine, proxy.endpoint)
-        await runtime.init()
-        try:
-            async with runtime.stream_events(of_lab(lab)) as patient:
-                async with runtime.stream_events(of_lab(lab, give_up_after=0.2)) as impatient, proxy.away():
-                    with pytest.raises(EngineConnectionError, match="events could not be read"):
-                        await within(impatient.__anext__)
-                    with pytest.raises((EngineConnectionError, EngineProtocolError)):
-                        await anext(runtime.stream_events())
-                name = secrets.token_hex(3)
-                async with runtime.stream_events(of_lab(lab)) as later:
-                    await live(lab, name)
-                    assert told(await take(later, 2)) == lives(lab, name)
-                seen = [event for event in told(await take(patient, 2)) if event != ("", "gap")]
-                assert seen == lives(lab, name)[: len(seen)]
-        finally:
-            await runtime.aclose()
+    async with (
+        open_lab(engine) as lab,
+        behind_proxy(engine) as (proxy, runtime),
+        runtime.stream_events(of_lab(lab)) as patient,
+    ):
+        async with runtime.stream_events(of_lab(lab, give_up_after=0.2)) as impatient, proxy.away():
+            with pytest.raises(EngineConnectionError, match="events could not be read"):
+                await within(impatient.__anext__)
+            with pytest.raises((EngineConnectionError, EngineProtocolError)):
+                await anext(runtime.stream_events())
+        name = secrets.token_hex(3)
+        async with runtime.stream_events(of_lab(lab)) as later:
+            await live(lab, name)
+            assert told(await take(later, 2)) == lives(lab, name)
+        seen = [event for event in told(await take(patient, 2)) if event != ("", "gap")]
+        assert seen == lives(lab, name)[: len(seen)]
 
 
 @pytest.mark.proves("stream_events")

@@ -1,17 +1,17 @@
 """Logs on real engines that outlast their connections and their containers' runs, and those of many containers."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import anyio
 import pytest
 
-from clab_runtime import ContainerRuntime, InvalidValueError, NotFoundError, RuntimeConfig, with_config
+from clab_runtime import InvalidValueError, NotFoundError
 from tests.conftest import NoLeaks
+from tests.contract.another import behind_proxy
 from tests.contract.differences import Differs
-from tests.contract.lab import Lab, lines_of, open_lab, runtime_for, within
+from tests.contract.lab import Lab, lines_of, open_lab, within
 from tests.engines import Engine
-from tests.faults.proxy import LOGS, Proxy, open_proxy
+from tests.faults.proxy import LOGS
 
 pytestmark = pytest.mark.anyio
 
@@ -25,24 +25,12 @@ RUN = 'echo begun; trap "echo ended; exit 0" TERM; while :; do sleep 1000 & wait
 MEGABYTE = 1_000_000
 
 
-@asynccontextmanager
-async def behind(proxy: Proxy, lab: Lab) -> AsyncGenerator[ContainerRuntime]:
-    """Open another runtime, over the proxy."""
-    runtime = runtime_for(lab.engine, proxy.endpoint)
-    try:
-        await runtime.init(with_config(RuntimeConfig()))
-        yield runtime
-    finally:
-        with anyio.CancelScope(shield=True):
-            await runtime.aclose()
-
-
 @pytest.mark.proves("stream_logs")
 @BOTH
 async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
     engine: Engine, no_leaks: NoLeaks, *, tty: bool
 ) -> None:
-    async with no_leaks(), open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy, behind(proxy, lab) as runtime:
+    async with no_leaks(), open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
         name = await lab.run_script(WRITER, tty=tty)
         lines: list[str] = []
         async with runtime.stream_logs(name) as log:
@@ -64,7 +52,7 @@ async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
 @BOTH
 async def test_a_silent_log_that_is_cut_goes_on(lab: Lab, *, tty: bool) -> None:
     script = "echo one; while ! test -e /tmp/go; do usleep 10000; done; echo two"
-    async with open_proxy(lab.engine.endpoint) as proxy, behind(proxy, lab) as runtime:
+    async with behind_proxy(lab.engine) as (proxy, runtime):
         name = await lab.run_script(script, tty=tty)
         await lab.until_said(name, b"one")
         async with runtime.stream_logs(name) as all_of_it, runtime.stream_logs(name, tail=0) as new:
@@ -93,7 +81,7 @@ async def test_a_line_of_a_megabyte_comes_whole_though_it_is_cut(lab: Lab, *, tt
         f"head -c {MEGABYTE} /dev/zero | tr '\\0' x; echo; echo short; head -c {MEGABYTE} /dev/zero | tr '\\0' y; echo"
     )
     name = await lab.ended(script, tty=tty)
-    async with open_proxy(lab.engine.endpoint) as proxy, behind(proxy, lab) as runtime:
+    async with behind_proxy(lab.engine) as (proxy, runtime):
         for most in (400_000, 1_500_000):
             asked = proxy.asked(LOGS)
             proxy.cut_after(most, LOGS)
@@ -170,7 +158,7 @@ async def test_the_logs_of_five_containers_are_one_in_the_order_of_time(engine: 
 
 @pytest.mark.proves("merge_logs")
 async def test_a_silent_container_holds_nobody_up(engine: Engine, no_leaks: NoLeaks) -> None:
-    async with no_leaks(), open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy, behind(proxy, lab) as runtime:
+    async with no_leaks(), open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
         silent = await lab.up("silent")
         name = await lab.run_script(WRITER, tty=True)
         async with runtime.merge_logs([silent, name]) as log:
