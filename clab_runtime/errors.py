@@ -24,7 +24,7 @@
 A unary call that the engine does not answer in time raises the builtin TimeoutError; cancellation is never wrapped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 MAX_MESSAGE = 2000
 """Characters of an engine's message that an error keeps; what a broken engine sends can be of any size."""
@@ -48,6 +48,11 @@ class InvalidValueError(ContainerRuntimeError, ValueError):
         self.field = field
         self.value = value
         self.allowed = allowed
+
+
+def not_among(field: str, value: object, choices: Iterable[str]) -> InvalidValueError:
+    """Make the error for what is none of the choices."""
+    return InvalidValueError(field, value, f"choose one of {', '.join(choices)}")
 
 
 def not_writable(field: str, exc: UnicodeEncodeError) -> InvalidValueError:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from clab_runtime.errors import EngineProtocolError
+from clab_runtime.errors import EngineProtocolError, EngineStreamError
 
 T = TypeVar("T")
 
@@ -24,8 +24,10 @@ SYSTEM_ERROR = 3
 MAX_ITEM = 16 * 1024 * 1024
 """Bytes that one frame, object or line may have; what is longer is no such thing."""
 
-_FRAME_HEADER = Struct(">B3xI")
-_HEADER_SIZE = _FRAME_HEADER.size
+FRAME_HEADER = Struct(">B3xI")
+"""A frame's first bytes: the stream's number, and how many bytes follow."""
+
+_HEADER_SIZE = FRAME_HEADER.size
 
 
 class FrameDecoder:
@@ -38,12 +40,12 @@ class FrameDecoder:
         """Yield (stream number, payload) of every frame that is complete."""
         buffer = self._pending + data if self._pending else data
         self._pending = b""
-        unpack, start, end = _FRAME_HEADER.unpack_from, _HEADER_SIZE, len(buffer)
+        unpack, start, end = FRAME_HEADER.unpack_from, _HEADER_SIZE, len(buffer)
         while start <= end:
             stream, size = unpack(buffer, start - _HEADER_SIZE)
             stop = start + size
             if stream > SYSTEM_ERROR or size > MAX_ITEM:
-                raise EngineProtocolError(f"not a frame of a multiplexed stream: {buffer[start - 8 : start]!r}")
+                raise not_a_frame(buffer[start - _HEADER_SIZE : start])
             if stop > end:
                 break
             yield stream, buffer[start:stop]
@@ -53,7 +55,22 @@ class FrameDecoder:
     def finish(self) -> None:
         """Raise when a frame has begun and not ended."""
         if self._pending:
-            raise EngineProtocolError(f"a multiplexed stream is truncated: {len(self._pending)} bytes of a frame")
+            raise truncated_frame(self._pending)
+
+
+def not_a_frame(header: bytes) -> EngineProtocolError:
+    """Make the error for bytes with which no frame begins."""
+    return EngineProtocolError(f"not a frame of a multiplexed stream: {header!r}")
+
+
+def truncated_frame(rest: bytes) -> EngineProtocolError:
+    """Make the error for a frame that has begun and not ended."""
+    return EngineProtocolError(f"a multiplexed stream is truncated: {len(rest)} bytes of a frame")
+
+
+def system_error(payload: bytes) -> EngineStreamError:
+    """Make the error that the engine itself reports in a frame."""
+    return EngineStreamError(payload.decode(errors="replace").strip())
 
 
 class LineSplitter:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from copy import copy
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
 from msgspec.structs import force_setattr
 
@@ -32,7 +32,11 @@ class ContainerStatus(StrEnum):
     @property
     def has_joinable_netns(self) -> bool:
         """Whether its network namespace can be entered: its process lives, even if it is paused."""
-        return self in {ContainerStatus.RUNNING, ContainerStatus.PAUSED}
+        return self in WITH_PROCESS
+
+
+WITH_PROCESS: Final = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
+"""What is said of a container whose process lives."""
 
 
 class ContainerMount(Model, frozen=True, omit_defaults=True):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from clab_runtime.errors import InvalidValueError
+from clab_runtime.errors import InvalidValueError, not_among
 from clab_runtime.models.base import Model
 from clab_runtime.models.given import GivenModel
 
@@ -102,7 +102,7 @@ class Overflow(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Overflow":
-        raise InvalidValueError("overflow", value, f"choose one of {', '.join(cls)}")
+        raise not_among("overflow", value, cls)
 
 
 class EventStreamOptions(GivenModel, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import msgspec
 
-from clab_runtime.errors import InvalidValueError
+from clab_runtime.errors import InvalidValueError, not_among
 from clab_runtime.models.base import Model, is_list
 from clab_runtime.models.given import check_instance, check_text
 
@@ -134,7 +134,7 @@ class ExecCollection:
     def dump(self, output: Literal["plain", "json"] = "plain") -> str:
         """Write all results, by container's name: as text, or as the JSON that containerlab writes."""
         if output not in {"plain", "json"}:
-            raise InvalidValueError("output", output, "choose one of plain, json")
+            raise not_among("output", output, ("plain", "json"))
         return self._json() if output == "json" else self._plain()
 
     def _json(self) -> str:

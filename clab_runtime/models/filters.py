@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from clab_runtime.errors import InvalidValueError
+from clab_runtime.errors import InvalidValueError, not_among
 from clab_runtime.models.given import GivenModel, check_text
 
 _TYPES = ("label", "name")
@@ -28,7 +28,7 @@ class GenericFilter(GivenModel, frozen=True, omit_defaults=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.filter_type not in _TYPES:
-            raise InvalidValueError("filter_type", self.filter_type, f"choose one of {', '.join(_TYPES)}")
+            raise not_among("filter_type", self.filter_type, _TYPES)
         if self.filter_type == "label":
             self._check_label()
         else:
@@ -49,7 +49,7 @@ class GenericFilter(GivenModel, frozen=True, omit_defaults=True):
         if not self.field:
             raise InvalidValueError("field", self.field, "name the label")
         if self.operator not in _OPERATORS:
-            raise InvalidValueError("operator", self.operator, f"choose one of {', '.join(_OPERATORS)}")
+            raise not_among("operator", self.operator, _OPERATORS)
         if self.operator == "exists" and self.match:
             raise InvalidValueError("match", self.match, "exists takes no value; use = to compare one")
 

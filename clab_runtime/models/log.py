@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,10 @@ class StreamName(StrEnum):
     STDIN = "stdin"
     STDOUT = "stdout"
     STDERR = "stderr"
+
+
+STREAM_NAMES: Final = (StreamName.STDIN, StreamName.STDOUT, StreamName.STDERR)
+"""By the number that a frame bears."""
 
 
 class LogLine(msgspec.Struct, frozen=True, gc=False):

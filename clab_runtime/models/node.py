@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from msgspec import field
 
-from clab_runtime.errors import InvalidValueError
+from clab_runtime.errors import not_among
 from clab_runtime.models.given import GivenModel
 from clab_runtime.models.ports import GenericPortBinding, PortBinding
 from clab_runtime.models.words import WordedModel
@@ -27,7 +27,7 @@ class PullPolicy(StrEnum):
         for policy in cls:
             if policy.lower() == wanted:
                 return policy
-        raise InvalidValueError("image-pull-policy", value, f"choose one of {', '.join(cls)}")
+        raise not_among("image-pull-policy", value, cls)
 
 
 class HealthcheckConfig(GivenModel, frozen=True, kw_only=True, omit_defaults=True, rename="kebab"):

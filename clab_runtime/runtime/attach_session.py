@@ -6,7 +6,8 @@ from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
 from clab_runtime.errors import EngineProtocolError, NotFoundError
-from clab_runtime.models import ContainerStatus, TerminalSize
+from clab_runtime.models import TerminalSize
+from clab_runtime.models.container import WITH_PROCESS
 from clab_runtime.runtime.detach_keys import detach_keys
 from clab_runtime.runtime.diagnosis import diagnose
 from clab_runtime.runtime.dialect import Dialect
@@ -14,8 +15,6 @@ from clab_runtime.runtime.translate import status_from_state
 
 ENDING_TIME = 10.0
 """Seconds that an engine gets between the end of a container's output and that of the container."""
-
-_ATTACHABLE = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
 
 
 class AttachCounterpart:
@@ -34,7 +33,7 @@ class AttachCounterpart:
     async def open(self) -> Duplex:
         """Attach to it unless it does not run; GET /containers/{id}/json, POST /containers/{id}/attach."""
         inspect = await self._engine.containers.inspect(self._container)
-        if status_from_state(inspect.state.status) not in _ATTACHABLE:  # Podman would make it ready anew
+        if status_from_state(inspect.state.status) not in WITH_PROCESS:  # Podman would make it ready anew
             raise await diagnose(self._engine, self._container)
         self._container, self._pid = inspect.id, inspect.state.pid
         self.tty = inspect.config.tty

@@ -11,7 +11,7 @@ from clab_runtime.errors import ContainerExitedError, ContainerRuntimeError
 from clab_runtime.runtime.health import health_log
 from clab_runtime.runtime.log_tail import counts_tails
 from clab_runtime.stream import Stream
-from clab_runtime.streams.logs import LogSource
+from clab_runtime.streams.log_source import LogSource
 
 logger = logging.getLogger("clab_runtime")
 
@@ -70,16 +70,11 @@ def signal_name(exit_code: int) -> str | None:
 
 async def _last_lines(engine: EngineClient, container: str, *, tty: bool) -> list[bytes]:
     """Read the end of the log; a log that can't be read is no reason to hide the rest of the evidence."""
-
-    async def has_tty() -> bool:
-        return tty
-
     lines: deque[bytes] = deque(maxlen=LAST_LINES)
     try:
         with anyio.move_on_after(LOG_TIME):
             tail = LAST_LINES if counts_tails(await engine.info()) else None
-            source = LogSource(engine.containers.logs(container, tail=tail), has_tty)
-            async with Stream(source) as log:
+            async with Stream(LogSource(engine.containers.logs(container, tail=tail), tty=tty)) as log:
                 async for line in log:
                     lines.append(line.data)
     except ContainerRuntimeError as exc:

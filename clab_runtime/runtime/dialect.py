@@ -20,7 +20,7 @@ from clab_runtime.runtime.faults import TransientFault
 from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_origin import LogOrigin
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_memory import EventHistory
@@ -182,7 +182,7 @@ class Dialect(Protocol):
         """Refuse a path of a container where a file can't be copied to, or would be seen by nobody."""
         ...
 
-    def log(self, engine: EngineClient, container: str, window: LogWindow) -> LogOrigin:
+    def log(self, engine: EngineClient, container: str, wish: LogWish) -> LogOrigin:
         """Get at a part of a container's log."""
         ...
 

@@ -23,7 +23,7 @@ from clab_runtime.runtime.faults import START_FAULTS
 from clab_runtime.runtime.glances import Glance, docker_glances, exact_glance
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_origin import LogOrigin
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.stats_board import StatsBoard
 from clab_runtime.stream import Stream
 
@@ -126,9 +126,9 @@ class DockerDialect:
         """Refuse what dockerd would write below a file system in memory, and call done."""
         await copying.refuse_hidden(engine, inspect, path)
 
-    def log(self, engine: EngineClient, container: str, window: LogWindow) -> LogOrigin:
+    def log(self, engine: EngineClient, container: str, wish: LogWish) -> LogOrigin:
         """Get at a log; GET /containers/{id}/logs."""
-        return LogOrigin(engine, container, window)
+        return LogOrigin(engine, container, wish)
 
     async def listen(self, engine: EngineClient, since: str) -> RawStream:
         """Listen since a moment, for dockerd answers before it listens; GET /events."""

@@ -10,10 +10,9 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion
 from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.models import MgmtNet, NodeConfig
-from clab_runtime.runtime import docker_attachment, mounts, ports, settings, units
+from clab_runtime.runtime import docker_attachment, mounts, node_fields, ports, settings, units
 from clab_runtime.runtime.addresses import extra_hosts
 from clab_runtime.runtime.attachment import Attachment, attachment
-from clab_runtime.runtime.node_fields import image
 from clab_runtime.runtime.security_options import security_options
 
 _CGROUPNS_SINCE = APIVersion(1, 41)
@@ -35,14 +34,14 @@ def container_request(
     settings.check_runtime(node.runtime, "docker")
     network = attachment(node, mgmt)
     return schema.ContainerCreate(
-        image=image(node.image),
-        hostname="" if network.shares_namespace else settings.hostname(node.effective_hostname),
+        image=node_fields.image(node.image),
+        hostname=node_fields.hostname(node, network),
         user=settings.user(node.user),
         tty=True,
         open_stdin=True,
         env=tuple(f"{name}={value}" for name, value in settings.environment(node.env).items()),
-        cmd=settings.shell_words("cmd", node.cmd) or UNSET,
-        entrypoint=settings.shell_words("entrypoint", node.entrypoint) or UNSET,
+        cmd=node_fields.command("cmd", node.cmd),
+        entrypoint=node_fields.command("entrypoint", node.entrypoint),
         labels=settings.labels(node.labels),
         exposed_ports=ports.exposed_ports(node),
         healthcheck=settings.healthcheck(node.healthcheck),
@@ -57,15 +56,13 @@ def _host_config(node: NodeConfig, api: APIVersion, network: Attachment, nofile:
     quota = units.cpu_quota(node.cpu)
     dns = settings.name_resolution(node.dns)
     masked, security = _security(node)
-    restart = settings.restart_policy(node.restart_policy)
     return schema.HostConfig(
         binds=_binds(node),
         tmpfs=mounts.tmpfs(node.tmpfs),
         devices=mounts.devices(node.devices),
         port_bindings=ports.port_bindings(node.port_bindings),
         network_mode=network.network_mode,
-        # Docker refuses the two together; a container that is removed can't be started again.
-        restart_policy=None if node.auto_remove else restart,
+        restart_policy=node_fields.restart_policy(node),
         auto_remove=node.auto_remove,
         privileged=bool(node.privileged),
         cap_add=settings.capabilities(node.cap_add),

@@ -7,9 +7,9 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from datetime import datetime
 from functools import partial
 from types import MappingProxyType
+from typing import Unpack
 
 import anyio
 import msgspec
@@ -60,13 +60,13 @@ from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
 from clab_runtime.runtime.listing import Seen, Selection, checked_filters, list_all, look
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogOptions, LogWish
 from clab_runtime.runtime.measuring import StatsSource, checked_names, measure_once
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
 from clab_runtime.runtime.pulling import Pulls
-from clab_runtime.runtime.reading_logs import LogWish, read_log
+from clab_runtime.runtime.reading_logs import read_log
 from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
@@ -79,7 +79,6 @@ from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
 from clab_runtime.streams.lasting_log import LastingLog
 from clab_runtime.streams.merged_logs import MergedLogs
-from clab_runtime.streams.patience import GIVE_UP_AFTER
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
@@ -382,42 +381,17 @@ class EngineRuntime(ContainerRuntime):
 
     # ------------------------------------------------------------ streams
 
-    def stream_logs(  # noqa: PLR0913 - the interface's own
-        self,
-        container: str,
-        *,
-        follow: bool = True,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        tail: int | None = None,
-        timestamps: bool = False,
-        follow_restarts: bool = False,
-        give_up_after: float = GIVE_UP_AFTER,
-    ) -> Stream[LogLine]:
-        window = LogWindow(since=since, until=until, tail=tail)
-        wish = LogWish(window, follow, timestamps, follow_restarts, give_up_after)
-        return Stream(self._log(container, wish))
+    def stream_logs(self, container: str, **options: Unpack[LogOptions]) -> Stream[LogLine]:
+        return Stream(self._log(container, LogWish(**options)))
 
-    def merge_logs(  # noqa: PLR0913 - the interface's own
-        self,
-        containers: Iterable[str],
-        *,
-        follow: bool = True,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        tail: int | None = None,
-        timestamps: bool = False,
-        follow_restarts: bool = False,
-        give_up_after: float = GIVE_UP_AFTER,
-    ) -> Stream[ContainerLogLine]:
-        window = LogWindow(since=since, until=until, tail=tail)
-        wish = LogWish(window, follow, timestamps, follow_restarts, give_up_after)
+    def merge_logs(self, containers: Iterable[str], **options: Unpack[LogOptions]) -> Stream[ContainerLogLine]:
+        wish = LogWish(**options)
         logs = [(name, self._log(name, wish.stamped())) for name in arguments.check_containers(containers)]
-        return Stream(MergedLogs(logs, follow=follow, timestamps=timestamps))
+        return Stream(MergedLogs(logs, follow=wish.follow, timestamps=wish.timestamps))
 
     def _log(self, container: str, wish: LogWish) -> LastingLog:
         """Prepare to read a log."""
-        origin = self._dialect.log(self._engine, named(container, "container"), wish.window)
+        origin = self._dialect.log(self._engine, named(container, "container"), wish)
         return read_log(origin, wish, self.stream_events)
 
     def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:

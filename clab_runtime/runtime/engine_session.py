@@ -11,17 +11,17 @@ import anyio
 from clab_runtime.backoff import growing_delays
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.duplex import Duplex
-from clab_runtime.engine.framing import SYSTEM_ERROR, FrameDecoder
+from clab_runtime.engine.framing import SYSTEM_ERROR, FrameDecoder, system_error
 from clab_runtime.engine.tasks import shielded
 from clab_runtime.errors import (
     ContainerRuntimeError,
     EngineError,
     EngineProtocolError,
-    EngineStreamError,
     InvalidValueError,
     UnsupportedOperationError,
 )
 from clab_runtime.models import SessionOutput, StreamName, TerminalSize
+from clab_runtime.models.log import STREAM_NAMES
 from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.stdin import as_bytes
 from clab_runtime.stream import Stream
@@ -34,9 +34,6 @@ PODMAN_PAUSE = 0.25
 
 CLOSING_TIME = 5.0
 """Seconds that a generator of input gets to clean up after itself."""
-
-_NAMES = (StreamName.STDIN, StreamName.STDOUT, StreamName.STDERR)
-"""By the number that a frame bears."""
 
 
 class Counterpart(Protocol):
@@ -255,9 +252,9 @@ class _OutputSource:
             return
         for stream, payload in self._frames.feed(data):
             if stream == SYSTEM_ERROR:
-                raise EngineStreamError(payload.decode(errors="replace").strip())
+                raise system_error(payload)
             if payload:
-                yield SessionOutput(_NAMES[stream], payload)
+                yield SessionOutput(STREAM_NAMES[stream], payload)
 
 
 def _not_open() -> ContainerRuntimeError:

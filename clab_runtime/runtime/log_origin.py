@@ -6,15 +6,15 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.errors import NotFoundError
-from clab_runtime.models import ContainerStatus
+from clab_runtime.models.container import WITH_PROCESS
 from clab_runtime.models.timestamps import to_nanoseconds
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.translate import status_from_state
 from clab_runtime.streams.lasting_log import Look
+from clab_runtime.streams.line_decoder import LineDecoder
 from clab_runtime.streams.log_memory import SECOND
-from clab_runtime.streams.logs import MULTIPLEXED, LineDecoder, MultiplexedLines, TerminalLines
-
-_RUNS = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
+from clab_runtime.streams.multiplexed_lines import MULTIPLEXED, MultiplexedLines
+from clab_runtime.streams.terminal_lines import TerminalLines
 
 
 class LogOrigin:
@@ -26,14 +26,14 @@ class LogOrigin:
     fine = True
     skip = 0
 
-    def __init__(self, engine: EngineClient, container: str, window: LogWindow) -> None:
-        """Read the part of the container's log that the window shows."""
-        self.tail: int | None = window.tail
-        self.since = window.since_nanoseconds
-        self.until = math.inf if window.until_seconds is None else window.until_seconds
+    def __init__(self, engine: EngineClient, container: str, wish: LogWish) -> None:
+        """Read the part of the container's log that is wished for."""
+        self.tail: int | None = wish.tail
+        self.since = wish.since_nanoseconds
+        self.until = math.inf if wish.until_seconds is None else wish.until_seconds
         self._engine = engine
         self._container = container
-        self._window = window
+        self._wish = wish
         self._name = container
 
     async def prepare(self) -> None:
@@ -58,7 +58,7 @@ class LogOrigin:
             self._container,
             follow=follow,
             since=seconds(since),
-            until=self._window.until_seconds,
+            until=self._wish.until_seconds,
             tail=tail,
             timestamps=True,
         )
@@ -77,7 +77,7 @@ class LogOrigin:
         return Look(
             id=inspect.id,
             tty=inspect.config.tty,
-            runs=status_from_state(state.status) in _RUNS,
+            runs=status_from_state(state.status) in WITH_PROCESS,
             started_at=to_nanoseconds(state.started_at),
             finished_at=to_nanoseconds(state.finished_at),
             created_at=to_nanoseconds(inspect.created),

@@ -4,7 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec import UNSET, UnsetType
+
+from clab_runtime.engine import schema
 from clab_runtime.engine.reference import ImageReference
+from clab_runtime.models import NodeConfig
+from clab_runtime.runtime import settings
+from clab_runtime.runtime.attachment import Attachment
 
 NOT_TRANSLATED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
@@ -35,3 +41,19 @@ def image(reference: str) -> str:
     if not _IMAGE_ID.fullmatch(reference):
         ImageReference.parse(reference)
     return reference
+
+
+def hostname(node: NodeConfig, network: Attachment) -> str:
+    """Check the hostname; with another container's network comes that one's."""
+    return "" if network.shares_namespace else settings.hostname(node.effective_hostname)
+
+
+def command(field: str, text: str) -> tuple[str, ...] | UnsetType:
+    """Split a command as a shell does; where nothing is said it is the image's."""
+    return settings.shell_words(field, text) or UNSET
+
+
+def restart_policy(node: NodeConfig) -> schema.RestartPolicy | None:
+    """Read the policy; a container that is removed can't be started again, and Docker refuses the two together."""
+    policy = settings.restart_policy(node.restart_policy)
+    return None if node.auto_remove else policy

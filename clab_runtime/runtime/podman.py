@@ -34,7 +34,7 @@ from clab_runtime.runtime.engine_runtime import EngineRuntime
 from clab_runtime.runtime.glances import Glance, podman_glances, podman_look
 from clab_runtime.runtime.listing import ListedContainer, Selection
 from clab_runtime.runtime.log_origin import LogOrigin
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.podman_checks import HealthChecks
 from clab_runtime.runtime.podman_create import create
 from clab_runtime.runtime.podman_mounts import bind_sources
@@ -153,9 +153,9 @@ class PodmanDialect:
         """Refuse what podman would write where nobody sees it, or what it would make a directory for."""
         await podman_copying.check_destination(engine, inspect, path)
 
-    def log(self, engine: EngineClient, container: str, window: LogWindow) -> LogOrigin:
+    def log(self, engine: EngineClient, container: str, wish: LogWish) -> LogOrigin:
         """Get at a log; GET /containers/{id}/json, GET /libpod/containers/{id}/logs."""
-        return podman_logs.PodmanLogOrigin(engine, container, window)
+        return podman_logs.PodmanLogOrigin(engine, container, wish)
 
     async def listen(self, engine: EngineClient, since: str) -> RawStream:
         """Listen since a moment, unless there is nothing to hear; GET /events."""

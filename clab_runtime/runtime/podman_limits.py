@@ -2,7 +2,7 @@
 
 import resource
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion, EngineInfo
@@ -18,7 +18,26 @@ _USUAL_MOST: Final = 32768
 """What the kernel's limit is unless somebody has raised it."""
 
 
-def resources(node: NodeConfig) -> schema.SpecResources:
+class Limits(TypedDict):
+    """What a request has of limits."""
+
+    cgroup_parent: str
+    shm_size: int
+    resource_limits: schema.SpecResources
+    r_limits: list[schema.Rlimit]
+
+
+def limits(node: NodeConfig, nofile: int, info: EngineInfo) -> Limits:
+    """Limit what a node may use, and its open files to `nofile`."""
+    return Limits(
+        cgroup_parent=settings.cgroup_parent(node.cgroup_parent),
+        shm_size=units.parse_size("shm-size", node.shm_size),
+        resource_limits=_resources(node),
+        r_limits=_rlimits(nofile, info),
+    )
+
+
+def _resources(node: NodeConfig) -> schema.SpecResources:
     """Limit memory and CPUs; not processes, which Podman does where nothing is said, and Docker does not."""
     return schema.SpecResources(
         memory=_memory(units.memory_limit(node.memory)),
@@ -27,7 +46,7 @@ def resources(node: NodeConfig) -> schema.SpecResources:
     )
 
 
-def rlimits(nofile: int, info: EngineInfo) -> list[schema.Rlimit]:
+def _rlimits(nofile: int, info: EngineInfo) -> list[schema.Rlimit]:
     """Limit open files; older Podmans want for processes, if nothing is said, more than they may themselves."""
     limits = [schema.Rlimit(type="nofile", soft=nofile, hard=nofile)]
     if not is_since(info, _RLIMITS_MERGED_SINCE):

@@ -14,8 +14,9 @@ from clab_runtime.errors import UnsupportedOperationError
 from clab_runtime.runtime.log_origin import LogOrigin, seconds
 from clab_runtime.runtime.log_tail import counts_tails
 from clab_runtime.runtime.podman_version import is_since
+from clab_runtime.streams.line_decoder import LineDecoder
 from clab_runtime.streams.log_memory import SECOND
-from clab_runtime.streams.logs import LineDecoder, MultiplexedLines
+from clab_runtime.streams.multiplexed_lines import MultiplexedLines
 
 _NO_LOG: Final = frozenset({"none", "passthrough", "passthrough-tty"})
 _NANOSECONDS_SINCE: Final = APIVersion(5, 8)
@@ -42,7 +43,7 @@ class PodmanLogOrigin(LogOrigin):
 
     def ask(self, *, since: int, tail: int | None, follow: bool) -> RawStream:
         """Prepare a request."""
-        until = self._window.until_seconds
+        until = self._wish.until_seconds
         logs = self._engine.libpod.containers.logs
         return logs(self._container, follow=follow, since=seconds(since), until=until, tail=tail, timestamps=True)
 

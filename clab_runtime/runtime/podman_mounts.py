@@ -1,6 +1,7 @@
 """Binds, volumes, tmpfs and devices, as Podman is asked for them."""
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import EngineInfo
@@ -17,14 +18,32 @@ _CHOICES = ("exec", "suid", "dev")
 """What a tmpfs allows only where that is said."""
 
 
-def spec_mounts(node: NodeConfig, info: EngineInfo) -> tuple[schema.SpecMount, ...]:
+class Mounted(TypedDict):
+    """What a request has of mounts."""
+
+    mounts: Sequence[schema.SpecMount]
+    volumes: Sequence[schema.NamedVolume]
+    devices: Sequence[schema.SpecDevice]
+
+
+def mounted(node: NodeConfig, info: EngineInfo) -> Mounted:
+    """Collect all that is mounted."""
+    return Mounted(mounts=_mounts(node, info), volumes=_volumes(node), devices=_devices(node))
+
+
+def bind_sources(node: NodeConfig) -> list[Bind]:
+    """Collect the binds of the host's paths."""
+    return [bind for bind in mounts.binds_and_volumes(node)[0] if bind.src]
+
+
+def _mounts(node: NodeConfig, info: EngineInfo) -> tuple[schema.SpecMount, ...]:
     """Collect all that is mounted and is no volume."""
     binds, _ = mounts.binds_and_volumes(node)
     memory = [_tmpfs(path, options, info) for path, options in mounts.tmpfs(node.tmpfs).items()]
     return (*(_bind(bind) for bind in binds if bind.src), *memory, *_devices_of_privileged(node))
 
 
-def volumes(node: NodeConfig) -> tuple[schema.NamedVolume, ...]:
+def _volumes(node: NodeConfig) -> tuple[schema.NamedVolume, ...]:
     """Collect the volumes; a bind without a source is one, too."""
     binds, named = mounts.binds_and_volumes(node)
     found = [*(Volume("", bind.dst) for bind in binds if not bind.src), *named]
@@ -34,12 +53,7 @@ def volumes(node: NodeConfig) -> tuple[schema.NamedVolume, ...]:
     )
 
 
-def bind_sources(node: NodeConfig) -> list[Bind]:
-    """Collect the binds of the host's paths."""
-    return [bind for bind in mounts.binds_and_volumes(node)[0] if bind.src]
-
-
-def devices(node: NodeConfig) -> tuple[schema.SpecDevice, ...]:
+def _devices(node: NodeConfig) -> tuple[schema.SpecDevice, ...]:
     """Collect the devices; a privileged container has all of them, and more names for some are mounts."""
     if node.privileged:
         return ()

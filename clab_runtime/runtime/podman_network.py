@@ -1,7 +1,7 @@
 """A node's place in its network, its ports and its names, as Podman is asked for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, TypedDict
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import APIVersion, EngineInfo
@@ -18,23 +18,33 @@ SCTP_EXPOSED_SINCE: Final = APIVersion(5, 0)
 """A Podman that does not refuse to expose a port of SCTP, as 4.3 does."""
 
 
-def network_namespace(network: Attachment) -> schema.Namespace:
-    """Choose the network namespace."""
-    return schema.Namespace(nsmode="bridge") if network.place else shared_namespace(network.network_mode)
+class Connected(TypedDict):
+    """What a request has of networks."""
+
+    networks: Mapping[str, schema.PerNetwork]
+    portmappings: Sequence[schema.PortMapping]
+    expose: Mapping[int, str]
+    dns_server: Sequence[str]
+    dns_search: Sequence[str]
+    dns_option: Sequence[str]
+    hostadd: Sequence[str]
 
 
-def hostname_namespace(network: Attachment) -> schema.Namespace | None:
-    """Share the hostname with the container whose network is shared."""
-    return shared_namespace(network.network_mode) if network.shares_namespace else None
+def connected(node: NodeConfig, network: Attachment, info: EngineInfo) -> Connected:
+    """Ask for a place in the network, and say by which names others are found, and itself."""
+    dns = _name_resolution(node, network, info)
+    return Connected(
+        networks=_networks(network),
+        portmappings=_port_mappings(node, info),
+        expose=_exposed_ports(node, info),
+        dns_server=dns.servers,
+        dns_search=dns.search,
+        dns_option=dns.options,
+        hostadd=_added_hosts(node, info),
+    )
 
 
-def shared_namespace(mode: str) -> schema.Namespace:
-    """Put `none`, `host`, `private` or `container:<id>` into Podman's words."""
-    kind, _, container = mode.partition(":")
-    return schema.Namespace(nsmode=kind, value=container)
-
-
-def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
+def _networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     """Say what is asked for in each network."""
     place = network.place
     if place is None:
@@ -48,13 +58,13 @@ def networks(network: Attachment) -> dict[str, schema.PerNetwork]:
     return {network.network_mode: asked}
 
 
-def port_mappings(node: NodeConfig, info: EngineInfo) -> tuple[schema.PortMapping, ...]:
+def _port_mappings(node: NodeConfig, info: EngineInfo) -> tuple[schema.PortMapping, ...]:
     """Say for each port of the container where it is published."""
     published = ports.port_bindings(node.port_bindings)
     return tuple(mapping for key, places in published.items() for mapping in _of_port(key, places, info))
 
 
-def exposed_ports(node: NodeConfig, info: EngineInfo) -> Mapping[int, str]:
+def _exposed_ports(node: NodeConfig, info: EngineInfo) -> Mapping[int, str]:
     """Collect the ports that are exposed, each with its protocols; that published ones are is understood."""
     exposed: dict[int, set[str]] = {}
     for port, protocol in ports.port_set(node):
@@ -64,7 +74,7 @@ def exposed_ports(node: NodeConfig, info: EngineInfo) -> Mapping[int, str]:
     return {port: ",".join(sorted(protocols)) for port, protocols in exposed.items()}
 
 
-def name_resolution(node: NodeConfig, network: Attachment, info: EngineInfo) -> DNSConfig:
+def _name_resolution(node: NodeConfig, network: Attachment, info: EngineInfo) -> DNSConfig:
     """Check how names are resolved; a container without a network gets no resolv.conf that it could be said in."""
     dns = settings.name_resolution(node.dns)
     if network.network_mode == "none" and dns != DNSConfig():
@@ -72,7 +82,7 @@ def name_resolution(node: NodeConfig, network: Attachment, info: EngineInfo) -> 
     return dns
 
 
-def added_hosts(node: NodeConfig, info: EngineInfo) -> tuple[str, ...]:
+def _added_hosts(node: NodeConfig, info: EngineInfo) -> tuple[str, ...]:
     """Check the lines of /etc/hosts."""
     lines = extra_hosts(node.extra_hosts)
     if any(line.endswith(":host-gateway") for line in lines) and not is_since(info, HOST_GATEWAY_SINCE):

@@ -1,12 +1,11 @@
 """Security options and capabilities, as Podman is asked for them."""
 
 from collections.abc import Sequence
-from typing import Final
-
-import msgspec
+from typing import Final, TypedDict
 
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.models import NodeConfig
+from clab_runtime.runtime import settings
 from clab_runtime.runtime.podman_version import unsupported
 from clab_runtime.runtime.security_options import SecurityOption, security_options
 
@@ -16,9 +15,11 @@ _ALL = "ALL"
 _ROOT = ("", "0", "root")
 
 
-class Security(msgspec.Struct, frozen=True):
-    """Podman has a field for each option."""
+class Rights(TypedDict):
+    """What a request has of rights: a field for each security option."""
 
+    privileged: bool
+    cap_add: Sequence[str]
     no_new_privileges: bool
     seccomp_profile_path: str
     apparmor_profile: str
@@ -26,13 +27,15 @@ class Security(msgspec.Struct, frozen=True):
     unmask: Sequence[str]
 
 
-def security(node: NodeConfig, info: EngineInfo) -> Security:
+def rights(node: NodeConfig, info: EngineInfo) -> Rights:
     """Sort the options; where one is given twice the last one counts, as on Docker, but labels add up."""
     options = security_options(node.security_opts)
     last = {option.name: option for option in options}
     if "writable-cgroups" in last:
         raise unsupported(info, f"security-opts {last['writable-cgroups'].text!r}")
-    return Security(
+    return Rights(
+        privileged=bool(node.privileged),
+        cap_add=settings.capabilities(node.cap_add),
         no_new_privileges="no-new-privileges" in last and last["no-new-privileges"].is_on,
         seccomp_profile_path=_seccomp(last.get("seccomp"), info),
         apparmor_profile=last["apparmor"].value if "apparmor" in last else "",

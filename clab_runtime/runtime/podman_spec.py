@@ -6,15 +6,21 @@ node_fields.NOT_TRANSLATED; a test holds that to be so. What Podman does in a wa
 told to be as on Docker.
 """
 
-from msgspec import UNSET
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from msgspec import UnsetType
 
 from clab_runtime.engine import schema
 from clab_runtime.engine.version import EngineInfo
 from clab_runtime.models import MgmtNet, NodeConfig
-from clab_runtime.runtime import podman_limits, podman_mounts, podman_network, settings, units
+from clab_runtime.runtime import node_fields, settings
 from clab_runtime.runtime.attachment import attachment
-from clab_runtime.runtime.node_fields import image
-from clab_runtime.runtime.podman_security import security
+from clab_runtime.runtime.podman_limits import limits
+from clab_runtime.runtime.podman_mounts import mounted
+from clab_runtime.runtime.podman_namespaces import namespaces
+from clab_runtime.runtime.podman_network import connected
+from clab_runtime.runtime.podman_security import rights
 
 
 def container_spec(
@@ -23,56 +29,62 @@ def container_spec(
     """Ask for a node's container; `nofile` limits open files, None: this process's own hard limit."""
     settings.check_runtime(node.runtime, "podman")
     network = attachment(node, mgmt)
-    rights = security(node, info)
-    dns = podman_network.name_resolution(node, network, info)
-    restart = settings.restart_policy(node.restart_policy)
-    if node.auto_remove or restart is None:  # a container that is removed can't be started again
-        restart = schema.RestartPolicy()
     return schema.ContainerSpec(
         name=settings.container_name(node.long_name),
-        image=image(node.image),
-        hostname="" if network.shares_namespace else settings.hostname(node.effective_hostname),
+        image=node_fields.image(node.image),
+        hostname=node_fields.hostname(node, network),
+        labels=settings.labels(node.labels),
+        sysctl=settings.sysctls(node.sysctls),
+        **_process(node),
+        **_life(node),
+        **mounted(node, info),
+        **rights(node, info),
+        **namespaces(node, network),
+        **connected(node, network, info),
+        **limits(node, settings.nofile_limit() if nofile is None else nofile, info),
+    )
+
+
+class _Process(TypedDict):
+    """What a request has of the command."""
+
+    user: str
+    terminal: bool
+    stdin: bool
+    systemd: str
+    env: Mapping[str, str]
+    command: Sequence[str] | UnsetType
+    entrypoint: Sequence[str] | UnsetType
+
+
+def _process(node: NodeConfig) -> _Process:
+    """Say what runs, as whom and with what."""
+    return _Process(
         user=settings.user(node.user),
         terminal=True,
         stdin=True,
         systemd="false",  # else a command called init has file systems in memory put over the image's directories
         env=settings.environment(node.env),
-        command=settings.shell_words("cmd", node.cmd) or UNSET,
-        entrypoint=settings.shell_words("entrypoint", node.entrypoint) or UNSET,
-        labels=settings.labels(node.labels),
+        command=node_fields.command("cmd", node.cmd),
+        entrypoint=node_fields.command("entrypoint", node.entrypoint),
+    )
+
+
+class _Life(TypedDict):
+    """What a request has of the container's health and its end."""
+
+    healthconfig: schema.HealthConfig | None
+    restart_policy: str
+    restart_tries: int
+    remove: bool
+
+
+def _life(node: NodeConfig) -> _Life:
+    """Say how the container's health is found out, and what comes after its end."""
+    restart = node_fields.restart_policy(node) or schema.RestartPolicy()
+    return _Life(
         healthconfig=settings.healthcheck(node.healthcheck),
         restart_policy=restart.name,
         restart_tries=restart.maximum_retry_count,
         remove=node.auto_remove,
-        mounts=podman_mounts.spec_mounts(node, info),
-        volumes=podman_mounts.volumes(node),
-        devices=podman_mounts.devices(node),
-        privileged=bool(node.privileged),
-        cap_add=settings.capabilities(node.cap_add),
-        no_new_privileges=rights.no_new_privileges,
-        seccomp_profile_path=rights.seccomp_profile_path,
-        apparmor_profile=rights.apparmor_profile,
-        selinux_opts=rights.selinux_opts,
-        unmask=rights.unmask,
-        sysctl=settings.sysctls(node.sysctls),
-        pidns=_namespace(settings.pid_mode(node.pid_mode)),
-        utsns=podman_network.hostname_namespace(network),
-        cgroupns=_namespace(settings.cgroupns_mode(node.cgroupns_mode)),
-        netns=podman_network.network_namespace(network),
-        networks=podman_network.networks(network),
-        portmappings=podman_network.port_mappings(node, info),
-        expose=podman_network.exposed_ports(node, info),
-        dns_server=dns.servers,
-        dns_search=dns.search,
-        dns_option=dns.options,
-        hostadd=podman_network.added_hosts(node, info),
-        cgroup_parent=settings.cgroup_parent(node.cgroup_parent),
-        shm_size=units.parse_size("shm-size", node.shm_size),
-        resource_limits=podman_limits.resources(node),
-        r_limits=podman_limits.rlimits(settings.nofile_limit() if nofile is None else nofile, info),
     )
-
-
-def _namespace(mode: str) -> schema.Namespace | None:
-    """Choose a namespace; empty leaves it to Podman."""
-    return podman_network.shared_namespace(mode) if mode else None

@@ -5,14 +5,12 @@ from types import TracebackType
 from typing import Final, Self
 
 import anyio
-import msgspec
 
 from clab_runtime.backoff import growing_delays
-from clab_runtime.errors import ContainerRuntimeError, InvalidValueError, NotFoundError
+from clab_runtime.errors import ContainerRuntimeError, NotFoundError
 from clab_runtime.models import ContainerEvent
-from clab_runtime.runtime import arguments
 from clab_runtime.runtime.log_origin import LogOrigin
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.stream import Stream
 from clab_runtime.streams.lasting_log import LastingLog, Look
 
@@ -23,28 +21,6 @@ HEARTBEAT: Final = 10.0
 """Seconds after which it is looked at all the same."""
 
 Events = Callable[[], Stream[ContainerEvent]]
-
-
-class LogWish(msgspec.Struct, frozen=True):
-    """How a log is wanted; what can't be right is refused at once."""
-
-    window: LogWindow
-    follow: bool
-    timestamps: bool
-    follow_restarts: bool
-    give_up_after: float
-
-    def __post_init__(self) -> None:
-        for field in ("follow", "timestamps", "follow_restarts"):
-            arguments.check_flag(field, getattr(self, field))
-        arguments.check_lines(self.window.tail)
-        arguments.check_seconds("give_up_after", self.give_up_after)
-        if self.follow_restarts and not self.follow:
-            raise InvalidValueError("follow_restarts", self.follow_restarts, "it takes follow, too")
-
-    def stamped(self) -> "LogWish":
-        """Want the same with timestamps."""
-        return msgspec.structs.replace(self, timestamps=True)
 
 
 def read_log(origin: LogOrigin, wish: LogWish, events: Events) -> LastingLog:

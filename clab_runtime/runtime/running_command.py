@@ -60,15 +60,22 @@ class RunningCommand:
 
     async def exit_code(self) -> int:
         """Ask until its end is known, of which engines tell a moment after the output's end."""
-        with anyio.move_on_after(EXIT_CODE_TIME):
+        code = await self._exit_code_within(EXIT_CODE_TIME)
+        if code is None:
+            raise EngineProtocolError(
+                f"the output of {self._command} has ended, but the engine has no exit code for it after "
+                f"{EXIT_CODE_TIME:g} s"
+            )
+        return code
+
+    async def _exit_code_within(self, seconds: float) -> int | None:
+        """Look for so many seconds whether it has ended."""
+        with anyio.move_on_after(seconds):
             for delay in growing_delays():
                 if (code := await self.exit_code_if_ended()) is not None:
                     return code
                 await anyio.sleep(delay)
-        raise EngineProtocolError(
-            f"the output of {self._command} has ended, but the engine has no exit code for it after "
-            f"{EXIT_CODE_TIME:g} s"
-        )
+        return None
 
     async def abandon(self, duplex: Duplex) -> None:
         """Let go of its streams and end it, even if the caller is cancelled."""
@@ -97,19 +104,11 @@ class RunningCommand:
         while True:
             state = await self._engine.execs.inspect(self.exec_id)
             if state.running and state.pid:
-                return _kill(state.pid, state.container_id) or await self._ends_by_itself()
+                # One that is not to be killed from here, or not any more, may end all the same.
+                return _kill(state.pid, state.container_id) or await self._exit_code_within(BY_ITSELF_TIME) is not None
             if _code(state) is not None:
                 return True
             await anyio.sleep(FIRST_DELAY)
-
-    async def _ends_by_itself(self) -> bool:
-        """Tell whether one that is not to be killed from here, or not any more, ends all the same."""
-        with anyio.move_on_after(BY_ITSELF_TIME):
-            for delay in growing_delays():
-                if await self.exit_code_if_ended() is not None:
-                    return True
-                await anyio.sleep(delay)
-        return False
 
 
 def _code(state: schema.ExecInspect) -> int | None:

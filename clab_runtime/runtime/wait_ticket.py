@@ -7,12 +7,12 @@ import anyio
 
 from clab_runtime.errors import EngineProtocolError, InvalidValueError, NotFoundError
 from clab_runtime.models import ContainerEvent, ContainerStatus, EventAction, LogMatch, WaitCondition, WaitFor
+from clab_runtime.models.container import WITH_PROCESS
 from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.health import HEALTHY, NO_CHECK, UNHEALTHY
 from clab_runtime.runtime.wait_outcome import Outcome, Verdict
 
 _ENDED = (ContainerStatus.STOPPED, ContainerStatus.REMOVING)
-_UP = (ContainerStatus.RUNNING, ContainerStatus.PAUSED)
 _STARTS = (EventAction.START, EventAction.UNPAUSE)
 _TIDIED = "cleanup"
 """Podman's word for the end that no start follows."""
@@ -73,7 +73,7 @@ class Ticket:
         self.id, self._status, self._health = glance.id, glance.status, glance.health
         self.doubtful, self._is_sure = False, self._is_sure or glance.exact
         if self.outcome.verdict is None:
-            if glance.status in _UP:
+            if glance.status in WITH_PROCESS:
                 self._is_up()
             self._weigh(glance)
 
@@ -110,7 +110,7 @@ class Ticket:
             self._ended(glance)
         elif self.condition is WaitFor.RUNNING:
             self._weigh_start(glance)
-        elif glance.status in _UP:
+        elif glance.status in WITH_PROCESS:
             self._weigh_health(glance.health)
 
     def _weigh_start(self, glance: Glance) -> None:

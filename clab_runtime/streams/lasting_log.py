@@ -15,8 +15,8 @@ import msgspec
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.errors import EngineInternalError, EngineProtocolError, NotFoundError
 from clab_runtime.models import LogLine
+from clab_runtime.streams.line_decoder import LineDecoder
 from clab_runtime.streams.log_memory import SECOND, LogMemory
-from clab_runtime.streams.logs import LineDecoder
 from clab_runtime.streams.patience import CUTS, GIVE_UP_AFTER, Patience
 
 

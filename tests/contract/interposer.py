@@ -1,20 +1,19 @@
 """Between a client and a real engine: what happens before a chosen request gets through is up to the test."""
 
 import re
-import socket
-import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import anyio
-from anyio.abc import ByteStream, TaskGroup
+from anyio.abc import ByteStream
 
 from clab_runtime import ContainerRuntime, RuntimeConfig, with_config, with_mgmt_net
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.unix import UnixStream, connect_unix
-from tests.contract.lab import Lab, runtime_for
+from tests.contract.another import another_runtime
+from tests.contract.lab import Lab
 from tests.engines import Engine
+from tests.serving import serving, unix_listener
 
 
 class Interposer:
@@ -49,34 +48,20 @@ class Interposer:
 async def interposed(lab: Lab) -> AsyncGenerator[tuple[ContainerRuntime, Interposer]]:
     """Give a runtime of its own for a lab's engine, and what stands in its way."""
     between = Interposer()
-    async with _listening(lab.engine, between) as path:
-        runtime = runtime_for(lab.engine, f"unix://{path}")
-        await runtime.init(with_config(RuntimeConfig(timeout=10)), with_mgmt_net(lab.runtime.mgmt))
-        try:
-            yield runtime, between
-        finally:
-            await runtime.aclose()
+    options = with_config(RuntimeConfig(timeout=10)), with_mgmt_net(lab.runtime.mgmt)
+    async with (
+        _listening(lab.engine, between) as endpoint,
+        another_runtime(lab.engine, *options, endpoint=endpoint) as runtime,
+    ):
+        yield runtime, between
 
 
 @asynccontextmanager
 async def _listening(engine: Engine, between: Interposer) -> AsyncGenerator[str]:
-    """Listen on a socket of its own; anyio's streams on unix sockets trip over asyncio when both sides are busy."""
-    with tempfile.TemporaryDirectory(prefix="between-") as folder, socket.socket(socket.AF_UNIX) as listener:
-        path = str(Path(folder) / "engine.sock")
-        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        listener.bind(path)
-        listener.listen(1000)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_accept, listener, engine, between, tasks)
-            yield path
-            tasks.cancel_scope.cancel()
-
-
-async def _accept(listener: socket.socket, engine: Engine, between: Interposer, tasks: TaskGroup) -> None:
-    while True:
-        await anyio.wait_readable(listener)
-        outside, _ = listener.accept()
-        tasks.start_soon(_serve, UnixStream(outside), engine, between)
+    """Listen on a socket of its own."""
+    with unix_listener() as (listener, path):
+        async with serving(listener, lambda outside: _serve(outside, engine, between)):
+            yield f"unix://{path}"
 
 
 async def _serve(outside: UnixStream, engine: Engine, between: Interposer) -> None:

@@ -121,9 +121,13 @@ class Lab:
         await self.client.containers.start(name)
         return name
 
+    async def run_script(self, script: str, *, tty: bool, short_name: str = "r1") -> str:
+        """Have a shell script run, in a node or else without a terminal, and return the container's name."""
+        return await (self.up(short_name, f"sh -c {shlex.quote(script)}") if tty else self.plain(script))
+
     async def ended(self, script: str, *, tty: bool) -> str:
         """Run a shell script to its end, and return the container's name."""
-        name = await (self.up("r1", f"sh -c {shlex.quote(script)}") if tty else self.plain(script))
+        name = await self.run_script(script, tty=tty)
         await self.client.containers.wait(name)
         return name
 

@@ -2,15 +2,8 @@
 
 import contextlib
 import secrets
-import socket
-import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
-import anyio
 import pytest
-from anyio.abc import ByteStream
 
 from clab_runtime import (
     ContainerEvent,
@@ -22,9 +15,9 @@ from clab_runtime import (
     Overflow,
     Stream,
 )
-from clab_runtime.engine.unix import UnixStream, connect_unix
 from clab_runtime.streams import event_reader
 from tests.conftest import NoLeaks
+from tests.contract.another import behind_proxy
 from tests.contract.differences import Differs
 from tests.contract.lab import LIMIT, Lab, open_lab, runtime_for, within
 from tests.engines import Engine, kill, start
@@ -64,67 +57,6 @@ async def take(stream: Stream[ContainerEvent], count: int) -> list[ContainerEven
 
 def told(events: list[ContainerEvent]) -> list[tuple[str, str]]:
     return [("", "gap") if isinstance(event, EventGap) else (event.actor_name, event.action) for event in events]
-
-
-class Wire:
-    """A way to an engine that can be cut."""
-
-    def __init__(self, engine: Engine, path: str) -> None:
-        self.address = f"unix://{path}"
-        self._engine = engine
-        self._is_whole = True
-        self._connections: set[anyio.CancelScope] = set()
-
-    def cut(self) -> None:
-        """Cut all connections, and let no other one through."""
-        self._is_whole = False
-        for connection in self._connections:
-            connection.cancel()
-
-    def mend(self) -> None:
-        """Let connections through again."""
-        self._is_whole = True
-
-    async def serve(self, outside: ByteStream) -> None:
-        """Be one connection."""
-        async with outside:
-            if self._is_whole:
-                with anyio.CancelScope() as connection:
-                    self._connections.add(connection)
-                    await self._pass_on(outside)
-                self._connections.remove(connection)
-
-    async def _pass_on(self, outside: ByteStream) -> None:
-        async with await connect_unix(str(self._engine.socket)) as inside, anyio.create_task_group() as both:
-            both.start_soon(self._forward, outside, inside)
-            both.start_soon(self._forward, inside, outside)
-
-    async def _forward(self, source: ByteStream, target: ByteStream) -> None:
-        with contextlib.suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            async for data in source:
-                await target.send(data)
-            await target.send_eof()
-
-
-@asynccontextmanager
-async def wire(engine: Engine) -> AsyncGenerator[Wire]:
-    """Have such a way; anyio's own streams of asyncio trip when they are cancelled just as something comes."""
-    with tempfile.TemporaryDirectory(prefix="wire-") as folder, socket.socket(socket.AF_UNIX) as listener:
-        path = str(Path(folder, "engine.sock"))
-        made = Wire(engine, path)
-        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-        listener.bind(path)
-        listener.listen()
-        async with anyio.create_task_group() as tasks:
-
-            async def accept() -> None:
-                while True:
-                    await anyio.wait_readable(listener)
-                    tasks.start_soon(made.serve, UnixStream(listener.accept()[0]))
-
-            tasks.start_soon(accept)
-            yield made
-            tasks.cancel_scope.cancel()
 
 
 # ---------------------------------------------------------------- many who listen
@@ -188,47 +120,42 @@ async def test_one_who_comes_later_has_what_happens_from_then_on(lab: Lab) -> No
 async def test_what_happens_while_the_connection_is_cut_is_told_once_it_is_there_again(
     engine: Engine, no_leaks: NoLeaks
 ) -> None:
-    async with no_leaks(), open_lab(engine) as lab, wire(engine) as way:
-        runtime = runtime_for(engine, way.address)
-        await runtime.init()
-        try:
-            async with runtime.stream_events(of_lab(lab)) as one, runtime.stream_events(of_lab(lab)) as other:
-                names = ["r0"]
-                await live(lab, "r0")
-                for number in range(5):
-                    names += (f"a{number}", f"b{number}")
-                    way.cut()
-                    await live(lab, names[-2])
-                    way.mend()
-                    await live(lab, names[-1])
-                for stream in (one, other):
-                    assert told(await take(stream, 2 * len(names))) == lives(lab, *names)
-        finally:
-            await runtime.aclose()
+    async with (
+        no_leaks(),
+        open_lab(engine) as lab,
+        behind_proxy(engine) as (proxy, runtime),
+        runtime.stream_events(of_lab(lab)) as one,
+        runtime.stream_events(of_lab(lab)) as other,
+    ):
+        names = ["r0"]
+        await live(lab, "r0")
+        for number in range(5):
+            names += (f"a{number}", f"b{number}")
+            async with proxy.away():
+                await live(lab, names[-2])
+            await live(lab, names[-1])
+        for stream in (one, other):
+            assert told(await take(stream, 2 * len(names))) == lives(lab, *names)
 
 
 @pytest.mark.proves("stream_events")
 async def test_an_engine_that_stays_away_is_an_error_after_the_time_that_was_chosen(engine: Engine) -> None:
-    async with open_lab(engine) as lab, wire(engine) as way:
-        runtime = runtime_for(engine, way.address)
-        await runtime.init()
-        try:
-            async with runtime.stream_events(of_lab(lab)) as patient:
-                async with runtime.stream_events(of_lab(lab, give_up_after=0.2)) as impatient:
-                    way.cut()
-                    with pytest.raises(EngineConnectionError, match="events could not be read"):
-                        await within(impatient.__anext__)
-                    with pytest.raises((EngineConnectionError, EngineProtocolError)):
-                        await anext(runtime.stream_events())
-                way.mend()
-                name = secrets.token_hex(3)
-                async with runtime.stream_events(of_lab(lab)) as later:
-                    await live(lab, name)
-                    assert told(await take(later, 2)) == lives(lab, name)
-                seen = [event for event in told(await take(patient, 2)) if event != ("", "gap")]
-                assert seen == lives(lab, name)[: len(seen)]
-        finally:
-            await runtime.aclose()
+    async with (
+        open_lab(engine) as lab,
+        behind_proxy(engine) as (proxy, runtime),
+        runtime.stream_events(of_lab(lab)) as patient,
+    ):
+        async with runtime.stream_events(of_lab(lab, give_up_after=0.2)) as impatient, proxy.away():
+            with pytest.raises(EngineConnectionError, match="events could not be read"):
+                await within(impatient.__anext__)
+            with pytest.raises((EngineConnectionError, EngineProtocolError)):
+                await anext(runtime.stream_events())
+        name = secrets.token_hex(3)
+        async with runtime.stream_events(of_lab(lab)) as later:
+            await live(lab, name)
+            assert told(await take(later, 2)) == lives(lab, name)
+        seen = [event for event in told(await take(patient, 2)) if event != ("", "gap")]
+        assert seen == lives(lab, name)[: len(seen)]
 
 
 @pytest.mark.proves("stream_events")

@@ -7,7 +7,8 @@ import anyio
 import pytest
 
 from clab_runtime import EndpointlessNode, ExecCmd, UnsupportedOperationError, WaitFor, WaitResult
-from tests.contract.lab import open_lab, runtime_for, until, within
+from tests.contract.another import another_runtime
+from tests.contract.lab import open_lab, until, within
 from tests.engines import Engine, down, up
 
 pytestmark = pytest.mark.anyio
@@ -65,13 +66,9 @@ async def test_waits_look_where_nothing_is_to_be_heard(silent: Engine) -> None:
 
 @pytest.mark.proves("stream_events")
 async def test_a_podman_that_keeps_no_events_is_said_to_before_one_waits_for_ever(silent: Engine) -> None:
-    runtime = runtime_for(silent)
-    await runtime.init()
-    try:
+    async with another_runtime(silent) as runtime:
         with pytest.raises(UnsupportedOperationError, match=f"podman {silent.version} .*events_logger"):
             async with runtime.stream_events():
                 pass
         with pytest.raises(UnsupportedOperationError):
             await anext(runtime.stream_events())
-    finally:
-        await runtime.aclose()

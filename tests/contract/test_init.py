@@ -20,6 +20,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine.client import EngineClient
 from tests.conftest import NoLeaks
+from tests.contract.another import another_runtime
 from tests.contract.differences import Differs
 from tests.contract.lab import Lab, over_tcp, runtime_for
 from tests.engines import Engine
@@ -36,16 +37,12 @@ ADDRESSES: Final[dict[Kind, str]] = {"docker": "DOCKER_HOST", "podman": "CONTAIN
 
 @pytest.mark.proves("name", "config", "mgmt", "with_config", "with_mgmt_net", "with_keep_mgmt_net", "init")
 async def test_the_options_are_applied_and_kept(engine: Engine) -> None:
-    runtime = runtime_for(engine)
     config = RuntimeConfig(timeout=7, graceful_shutdown=True)
     mgmt = MgmtNet(network="tnet", ipv4_subnet="172.31.251.0/24", mtu=1400, bridge="tbr0")
-    await runtime.init(with_config(config), with_mgmt_net(mgmt), with_keep_mgmt_net())
-    try:
+    async with another_runtime(engine, with_config(config), with_mgmt_net(mgmt), with_keep_mgmt_net()) as runtime:
         assert runtime.name == engine.kind
         assert runtime.config == RuntimeConfig(timeout=7, graceful_shutdown=True, keep_mgmt_net=True)
         assert runtime.mgmt == mgmt
-    finally:
-        await runtime.aclose()
 
 
 @pytest.mark.proves("init", "mgmt")
@@ -142,17 +139,15 @@ async def test_a_look_at_the_connection_passes_and_the_repr_shows_the_pool(lab: 
 
 @pytest.mark.proves("get_runtime_socket")
 async def test_an_engine_over_tcp_has_no_socket_path(engine: Engine) -> None:
-    async with over_tcp(engine) as address:
-        runtime = runtime_for(engine, address)
-        await runtime.init(with_mgmt_net(MgmtNet(network="tnet")))
-        try:
-            with pytest.raises(UnsupportedOperationError, match="socket path"):
-                runtime.get_runtime_socket()
-            assert await runtime.get_container_status("nobody") is ContainerStatus.NOT_FOUND
-            async with runtime.stream_events(EventStreamOptions()):
-                pass
-        finally:
-            await runtime.aclose()
+    async with (
+        over_tcp(engine) as address,
+        another_runtime(engine, with_mgmt_net(MgmtNet(network="tnet")), endpoint=address) as runtime,
+    ):
+        with pytest.raises(UnsupportedOperationError, match="socket path"):
+            runtime.get_runtime_socket()
+        assert await runtime.get_container_status("nobody") is ContainerStatus.NOT_FOUND
+        async with runtime.stream_events(EventStreamOptions()):
+            pass
 
 
 @pytest.mark.proves("init", "aclose", "check_connection")

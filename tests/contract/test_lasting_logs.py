@@ -1,17 +1,17 @@
 """Logs on real engines that outlast their connections and their containers' runs, and those of many containers."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import anyio
 import pytest
 
-from clab_runtime import ContainerRuntime, InvalidValueError, NotFoundError, RuntimeConfig, with_config
+from clab_runtime import InvalidValueError, NotFoundError
 from tests.conftest import NoLeaks
+from tests.contract.another import behind_proxy
 from tests.contract.differences import Differs
-from tests.contract.lab import Lab, lines_of, open_lab, runtime_for, within
-from tests.contract.relay import Relay, open_relay
+from tests.contract.lab import Lab, lines_of, open_lab, within
 from tests.engines import Engine
+from tests.faults.proxy import LOGS
 
 pytestmark = pytest.mark.anyio
 
@@ -25,30 +25,13 @@ RUN = 'echo begun; trap "echo ended; exit 0" TERM; while :; do sleep 1000 & wait
 MEGABYTE = 1_000_000
 
 
-@asynccontextmanager
-async def behind(relay: Relay, lab: Lab) -> AsyncGenerator[ContainerRuntime]:
-    """Open another runtime, over the relay."""
-    runtime = runtime_for(lab.engine, relay.endpoint)
-    try:
-        await runtime.init(with_config(RuntimeConfig()))
-        yield runtime
-    finally:
-        with anyio.CancelScope(shield=True):
-            await runtime.aclose()
-
-
-async def run(lab: Lab, script: str, *, tty: bool, name: str = "r1") -> str:
-    """Run a script with a terminal or without."""
-    return await (lab.up(name, f"sh -c '{script}'") if tty else lab.plain(script))
-
-
 @pytest.mark.proves("stream_logs")
 @BOTH
 async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
     engine: Engine, no_leaks: NoLeaks, *, tty: bool
 ) -> None:
-    async with no_leaks(), open_lab(engine) as lab, open_relay(engine) as relay, behind(relay, lab) as runtime:
-        name = await run(lab, WRITER, tty=tty)
+    async with no_leaks(), open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
+        name = await lab.run_script(WRITER, tty=tty)
         lines: list[str] = []
         async with runtime.stream_logs(name) as log:
             with anyio.fail_after(60):
@@ -56,26 +39,27 @@ async def test_a_log_that_is_cut_again_and_again_has_each_line_once(
                     lines.append(line.text)
                     assert line.timestamp is None
                     if len(lines) % 130 == 0:
-                        await relay.cut()
+                        proxy.cut(LOGS)
         assert lines == [*map(str, range(BURSTS * BURST)), "last"]
-        assert relay.cuts >= 7
-        relay.most = 9000
+        asked = proxy.asked(LOGS)
+        assert asked > 2, "one answer, and one more at the end, are enough where nothing is cut"
+        proxy.cut_after(9000, LOGS)
         whole = await lines_of(runtime.stream_logs(name, follow=False, timestamps=True))
         assert [line.text for line in whole] == lines
-        assert relay.cuts >= 8
+        assert proxy.asked(LOGS) == asked + 2
 
 
 @BOTH
 async def test_a_silent_log_that_is_cut_goes_on(lab: Lab, *, tty: bool) -> None:
     script = "echo one; while ! test -e /tmp/go; do usleep 10000; done; echo two"
-    async with open_relay(lab.engine) as relay, behind(relay, lab) as runtime:
-        name = await run(lab, script, tty=tty)
+    async with behind_proxy(lab.engine) as (proxy, runtime):
+        name = await lab.run_script(script, tty=tty)
         await lab.until_said(name, b"one")
         async with runtime.stream_logs(name) as all_of_it, runtime.stream_logs(name, tail=0) as new:
             assert (await within(all_of_it.__anext__)).data == b"one"
             with anyio.move_on_after(0.2):
                 await anext(new)
-            await relay.cut()
+            assert proxy.cut(LOGS) == 2
             await lab.client.containers.put_archive(name, "/tmp", archive_of("go"))
             assert [line.data for line in await lines_of(all_of_it)] == [b"two"]
             assert [line.data for line in await lines_of(new)] == [b"two"]
@@ -97,13 +81,14 @@ async def test_a_line_of_a_megabyte_comes_whole_though_it_is_cut(lab: Lab, *, tt
         f"head -c {MEGABYTE} /dev/zero | tr '\\0' x; echo; echo short; head -c {MEGABYTE} /dev/zero | tr '\\0' y; echo"
     )
     name = await lab.ended(script, tty=tty)
-    async with open_relay(lab.engine) as relay, behind(relay, lab) as runtime:
+    async with behind_proxy(lab.engine) as (proxy, runtime):
         for most in (400_000, 1_500_000):
-            relay.most = most
+            asked = proxy.asked(LOGS)
+            proxy.cut_after(most, LOGS)
             lines = await lines_of(runtime.stream_logs(name))
             sizes = [(len(line.data), line.data[:1], len(set(line.data))) for line in lines]
             assert sizes == [(MEGABYTE, b"x", 1), (5, b"s", 5), (MEGABYTE, b"y", 1)]
-        assert relay.cuts == 2
+            assert proxy.asked(LOGS) == asked + 3, "cut, whole, and once more at the end"
 
 
 @BOTH
@@ -111,7 +96,7 @@ async def test_a_log_goes_on_when_its_container_is_started_again(
     engine: Engine, no_leaks: NoLeaks, *, tty: bool
 ) -> None:
     async with no_leaks(), open_lab(engine) as lab:
-        name = await run(lab, RUN, tty=tty)
+        name = await lab.run_script(RUN, tty=tty)
         async with lab.runtime.stream_logs(name, follow_restarts=True) as log:
             assert (await within(log.__anext__)).data == b"begun"
             for _ in range(2):
@@ -159,7 +144,7 @@ async def test_restarts_take_following(lab: Lab) -> None:
 async def test_the_logs_of_five_containers_are_one_in_the_order_of_time(engine: Engine, no_leaks: NoLeaks) -> None:
     async with no_leaks(), open_lab(engine) as lab:
         script = "i=0; while [ $i -lt 60 ]; do echo $i; i=$((i+1)); usleep 15000; done"
-        names = [await run(lab, script, tty=True, name=f"r{index}") for index in range(5)]
+        names = [await lab.run_script(script, tty=True, short_name=f"r{index}") for index in range(5)]
         for follow in (True, False):
             with anyio.fail_after(60):
                 async with lab.runtime.merge_logs(names, follow=follow, timestamps=True) as log:
@@ -173,12 +158,12 @@ async def test_the_logs_of_five_containers_are_one_in_the_order_of_time(engine: 
 
 @pytest.mark.proves("merge_logs")
 async def test_a_silent_container_holds_nobody_up(engine: Engine, no_leaks: NoLeaks) -> None:
-    async with no_leaks(), open_lab(engine) as lab, open_relay(engine) as relay, behind(relay, lab) as runtime:
+    async with no_leaks(), open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
         silent = await lab.up("silent")
-        name = await run(lab, WRITER, tty=True)
+        name = await lab.run_script(WRITER, tty=True)
         async with runtime.merge_logs([silent, name]) as log:
             lines = [await within(log.__anext__) for _ in range(BURST)]
-            await relay.cut()
+            assert proxy.cut(LOGS) == 2
             lines += [await within(log.__anext__) for _ in range((BURSTS - 1) * BURST)]
         assert [line.text for line in lines] == [*map(str, range(BURSTS * BURST))]
         assert {(line.container, line.timestamp) for line in lines} == {(name, None)}

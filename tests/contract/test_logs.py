@@ -135,7 +135,7 @@ async def test_a_tail_that_is_no_number_of_lines_is_refused(lab: Lab) -> None:
 @BOTH
 async def test_since_and_until_cut_at_a_moment(lab: Lab, *, tty: bool) -> None:
     script = "echo one; while ! test -e /tmp/2; do :; done; echo two; while ! test -e /tmp/3; do :; done; echo three"
-    name = await (lab.up("r1", f"sh -c '{script}'") if tty else lab.plain(script))
+    name = await lab.run_script(script, tty=tty)
     async with lab.runtime.stream_logs(name) as log:
         assert (await within(log.__anext__)).data == b"one"
         before = datetime.now(UTC)
@@ -161,7 +161,7 @@ async def test_a_container_that_is_not_there_is_not_found(lab: Lab) -> None:
 @BOTH
 async def test_lines_come_as_they_are_written_until_the_container_stops(lab: Lab, *, tty: bool) -> None:
     script = "echo first; while ! test -e /tmp/go; do sleep 0.05; done; echo second; echo third"
-    name = await (lab.up("r1", f'sh -c "{script}"') if tty else lab.plain(script))
+    name = await lab.run_script(script, tty=tty)
     async with lab.runtime.stream_logs(name) as log:
         assert (await within(log.__anext__)).data == b"first"
         await lab.runtime.exec_not_wait(name, ExecCmd("touch /tmp/go"))  # which the end of the container may kill

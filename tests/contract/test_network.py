@@ -23,8 +23,9 @@ from clab_runtime import (
 )
 from clab_runtime.engine import schema
 from tests.conftest import NoLeaks
+from tests.contract.another import another_runtime
 from tests.contract.differences import Differs
-from tests.contract.lab import Lab, mgmt_net, open_lab, runtime_for
+from tests.contract.lab import Lab, mgmt_net, open_lab
 from tests.engines import Engine
 
 pytestmark = pytest.mark.anyio
@@ -160,8 +161,6 @@ async def test_a_network_of_somebody_else_is_used_as_it_is(lab: Lab) -> None:
 async def test_two_labs_that_create_the_network_at_once_share_it(
     lab: Lab, differs: Differs, *, with_subnet: bool
 ) -> None:
-    other = runtime_for(lab.engine)
-    await other.init(with_mgmt_net(lab.runtime.mgmt))
     errors: list[ContainerRuntimeError] = []
 
     async def create(runtime: ContainerRuntime, mgmt: MgmtNet) -> None:
@@ -171,7 +170,7 @@ async def test_two_labs_that_create_the_network_at_once_share_it(
         except ContainerRuntimeError as exc:
             errors.append(exc)
 
-    try:
+    async with another_runtime(lab.engine, with_mgmt_net(lab.runtime.mgmt)) as other:
         for number in range(ROUNDS):
             name = f"{lab.name}-{number}"
             mgmt = mgmt_net(name) if with_subnet else MgmtNet(network=name, mtu=1500)
@@ -185,8 +184,6 @@ async def test_two_labs_that_create_the_network_at_once_share_it(
             assert len(found) == 1
             assert lab.runtime.mgmt == other.mgmt
             assert is_usual(lab.runtime.mgmt.bridge, found[0], differs)
-    finally:
-        await other.aclose()
 
 
 @pytest.mark.proves("create_net")
@@ -194,13 +191,10 @@ async def test_a_subnet_that_is_taken_is_an_error_that_names_both_networks(lab: 
     await lab.runtime.create_net()
     subnet = ip_network(lab.runtime.mgmt.ipv4_subnet)
     smaller = next(iter(subnet.subnets(new_prefix=28)))
-    other = runtime_for(lab.engine)
-    await other.init(with_mgmt_net(MgmtNet(network=f"{lab.name}-other", ipv4_subnet=str(smaller), mtu=1500)))
-    try:
+    mgmt = MgmtNet(network=f"{lab.name}-other", ipv4_subnet=str(smaller), mtu=1500)
+    async with another_runtime(lab.engine, with_mgmt_net(mgmt)) as other:
         with pytest.raises(SubnetOverlapError) as caught:
             await other.create_net()
-    finally:
-        await other.aclose()
     error = caught.value
     assert str(error).count(lab.name) == 2
     assert (error.network, error.other_network) == (f"{lab.name}-other", lab.name)

@@ -7,18 +7,17 @@ before they get to the script, unless told otherwise.
 
 import contextlib
 import socket
-import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from struct import pack
 from typing import TypeAlias
 
-import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
-from anyio.abc import ByteStream, TaskGroup
+from anyio.abc import ByteStream
 
 from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.unix import UnixStream
+from tests.serving import serving, unix_listener
 
 
 def answer(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
@@ -38,6 +37,13 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def frame(stream: int, data: bytes) -> bytes:
+    """Write a frame of a multiplexed stream."""
+    return pack(">BxxxI", stream, len(data)) + data
+
+
+MULTIPLEXED = ("Content-Type: application/vnd.docker.multiplexed-stream",)
+"""The headers of an answer that says that it is in frames."""
 PING = answer(b"OK", "Api-Version: 1.41", "Server: Docker/20.10.24 (linux)")
 INFO = answer(b"{}")
 
@@ -161,25 +167,10 @@ async def fake_engine(
     script: Script, *, ping: bytes | None = PING, info: bytes | None = INFO
 ) -> AsyncGenerator[FakeEngine]:
     """Run a fake engine."""
-    with tempfile.TemporaryDirectory(prefix="fake-") as folder:
-        path = str(Path(folder) / "engine.sock")
+    with unix_listener() as (listener, path):
         engine = FakeEngine(path, script, ping, info)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
-            listener.bind(path)
-            listener.listen(1000)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_accept, listener, engine, tasks)
-                yield engine
-                tasks.cancel_scope.cancel()
-
-
-async def _accept(listener: socket.socket, engine: FakeEngine, tasks: TaskGroup) -> None:
-    """Serve whoever comes; anyio's own listener trips over uvloop when it is cancelled."""
-    while True:
-        await anyio.wait_readable(listener)
-        connection, _ = listener.accept()
-        tasks.start_soon(engine.serve, UnixStream(connection))
+        async with serving(listener, engine.serve):
+            yield engine
 
 
 def answering(*answers: bytes) -> Script:

@@ -38,6 +38,12 @@ async def waiting(left: UnixStream) -> None:
         await checkpoint()
 
 
+async def receive_until_closed(stream: UnixStream) -> None:
+    """Wait for bytes until the stream is closed, and get none."""
+    with pytest.raises(ClosedResourceError):
+        await stream.receive()
+
+
 async def fill(stream: UnixStream) -> int:
     """Send until the kernel takes no more."""
     total = 0
@@ -213,13 +219,8 @@ async def test_closing_wakes_the_task_that_waits(direction: str) -> None:
 
 async def test_a_waiter_that_wakes_for_bytes_while_the_stream_is_closed_does_not_get_them() -> None:
     left, right = make_pair()
-
-    async def wait() -> None:
-        with pytest.raises(ClosedResourceError):
-            await left.receive()
-
     async with right, anyio.create_task_group() as tasks:
-        tasks.start_soon(wait)
+        tasks.start_soon(receive_until_closed, left)
         await waiting(left)
         await right.send(b"late")
         await left.aclose()
@@ -229,10 +230,6 @@ async def test_a_new_socket_with_the_same_number_is_not_disturbed_by_the_old_one
     left, right = make_pair()
     number = left._fd
     got: list[bytes] = []
-
-    async def wait() -> None:
-        with pytest.raises(ClosedResourceError):
-            await left.receive()
 
     async def replace() -> None:
         await left.aclose()
@@ -251,7 +248,7 @@ async def test_a_new_socket_with_the_same_number_is_not_disturbed_by_the_old_one
                 got.append(await stream.receive())
 
     async with right, anyio.create_task_group() as tasks:
-        tasks.start_soon(wait)
+        tasks.start_soon(receive_until_closed, left)
         await waiting(left)
         await replace()
     assert got == [b"hello"]
@@ -273,13 +270,8 @@ async def test_after_closing_everything_raises_closed_and_closing_again_is_fine(
 
 async def test_closing_in_a_cancelled_scope_closes_and_wakes_the_waiter() -> None:
     left, right = make_pair()
-
-    async def wait() -> None:
-        with pytest.raises(ClosedResourceError):
-            await left.receive()
-
     async with right, anyio.create_task_group() as tasks:
-        tasks.start_soon(wait)
+        tasks.start_soon(receive_until_closed, left)
         await waiting(left)
         with anyio.CancelScope() as scope:
             scope.cancel()

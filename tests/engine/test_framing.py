@@ -3,8 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
-from struct import pack
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -15,6 +13,8 @@ from hypothesis import strategies as st
 from clab_runtime.engine import framing
 from clab_runtime.engine.framing import FrameDecoder, JSONDecoder, LineSplitter
 from clab_runtime.errors import EngineProtocolError
+from tests.engine.fake_engine import frame
+from tests.engine.pieces import cut
 
 T_co = TypeVar("T_co", covariant=True)
 Frames = list[tuple[int, bytes]]
@@ -33,10 +33,6 @@ class Decoder(Protocol[T_co]):
     def finish(self) -> Iterable[T_co] | None: ...
 
 
-def frame(stream: int, payload: bytes) -> bytes:
-    return pack(">BxxxI", stream, len(payload)) + payload
-
-
 def decoded(decoder: Decoder[T_co], *pieces: bytes) -> list[T_co]:
     """Feed a decoder, and return all it gives, the rest at the end included."""
     items: list[T_co] = []
@@ -52,12 +48,6 @@ def every_way(data: bytes) -> Iterator[Sequence[bytes]]:
     yield [data[i : i + 1] for i in range(len(data))]
     for at in range(len(data) + 1):
         yield (data[:at], data[at:])
-
-
-def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
-    """Split data at any places."""
-    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[a:b] for a, b in pairwise(edges)]
 
 
 # ---------------------------------------------------------------- frames

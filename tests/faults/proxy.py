@@ -22,10 +22,10 @@ from anyio.abc import TaskGroup
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.unix import UnixStream, connect_unix
 from tests.faults.heads import Requests
+from tests.serving import QUEUE, accept
 
 EVENTS = "GET /(libpod/)?events"
 LOGS = "GET /(libpod/)?containers/.*/logs"
-_QUEUE = 1000
 PAUSE = 0.001
 """Seconds after which who is sent a piece has surely taken it, if it is not busy."""
 
@@ -203,10 +203,10 @@ class Proxy:
     def _listen(self) -> None:
         """Be there: who connects from now on need not wait for the task to begin."""
         assert self._tasks is not None
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        listener = socket.socket(socket.AF_UNIX)
         try:
             listener.bind(str(self._path))
-            listener.listen(_QUEUE)
+            listener.listen(QUEUE)
         except BaseException:
             listener.close()
             raise
@@ -215,10 +215,7 @@ class Proxy:
 
     async def _accept(self, listener: socket.socket, scope: anyio.CancelScope, tasks: TaskGroup) -> None:
         with listener, scope:
-            while True:
-                await anyio.wait_readable(listener)
-                outside, _ = listener.accept()
-                tasks.start_soon(self._serve, UnixStream(outside))
+            await accept(listener, self._serve, tasks)
 
     async def _serve(self, outside: UnixStream) -> None:
         """Pass on what one connection has to say, until it ends or is cut; without an engine that is at once."""

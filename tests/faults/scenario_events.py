@@ -14,10 +14,11 @@ from anyio.lowlevel import checkpoint
 
 from clab_runtime import ContainerEvent, ContainerRuntime, EventAction, EventGap, EventStreamOptions, labels
 from clab_runtime.models import GenericFilter
-from tests.contract.lab import open_lab, runtime_for
+from tests.contract.another import behind_proxy
+from tests.contract.lab import open_lab
 from tests.engines import Engine, restart
 from tests.faults.churn import LIFE, Churn, Span, Truth
-from tests.faults.proxy import EVENTS, Proxy, open_proxy
+from tests.faults.proxy import EVENTS, Proxy
 from tests.faults.report import Report
 
 TOTAL, CUTS, RESTARTS = 5000, 200, 3
@@ -115,10 +116,8 @@ async def restart_now_and_then(engine: Engine, proxy: Proxy, churn: Churn, times
 async def scenario(engine: Engine, report: Report, restarts: int = RESTARTS) -> None:
     """Let containers come and go, with all that gets in the way, and compare."""
     total, cuts = report.scaled(TOTAL), report.scaled(CUTS)
-    async with open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
+    async with open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
         churn = Churn(lab, total // len(LIFE))
-        runtime = runtime_for(engine, proxy.endpoint)
-        await runtime.init()
         listener = Listener(runtime, lab.name)
         listening = anyio.Event()
         done: dict[str, int] = {}
@@ -129,17 +128,14 @@ async def scenario(engine: Engine, report: Report, restarts: int = RESTARTS) -> 
         async def go_away() -> None:
             done["restarts"] = await restart_now_and_then(engine, proxy, churn, restarts, total)
 
-        try:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(listener.listen, listening)
-                await listening.wait()
-                async with anyio.create_task_group() as happening:
-                    for what in (churn.run, cut, go_away):
-                        happening.start_soon(what)
-                await _until_told(listener, churn.truth)
-                tasks.cancel_scope.cancel()
-        finally:
-            await runtime.aclose()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.listen, listening)
+            await listening.wait()
+            async with anyio.create_task_group() as happening:
+                for what in (churn.run, cut, go_away):
+                    happening.start_soon(what)
+            await _until_told(listener, churn.truth)
+            tasks.cancel_scope.cancel()
         found, lost = problems(churn.truth, listener.events, listener.gaps)
         report.figure(
             f"{churn.truth.events} events of {len(churn.truth.lives)} containers, {done['cuts']} cuts, "

@@ -19,7 +19,8 @@ from anyio.lowlevel import checkpoint
 from clab_runtime import ContainerRuntime, HealthcheckConfig, NodeConfig, WaitFor
 from clab_runtime.runtime.wait_looks import FEW
 from clab_runtime.runtime.waiting_room import HEARTBEAT
-from tests.contract.lab import Lab, open_directory, open_lab, runtime_for
+from tests.contract.another import another_runtime
+from tests.contract.lab import Lab, open_directory, open_lab
 from tests.engines import Engine
 from tests.faults.proxy import EVENTS, Line, Proxy, open_proxy
 from tests.faults.report import Report
@@ -103,12 +104,8 @@ async def scenario(engine: Engine, report: Report) -> None:
             await start_all(lab, nodes, report)
             if engine.kind == "podman":
                 await run_checks(lab, nodes)
-            runtime = runtime_for(engine, proxy.endpoint)
-            try:
-                await runtime.init()
+            async with another_runtime(engine, endpoint=proxy.endpoint) as runtime:
                 await measure(Waiters(runtime, lab, nodes), proxy, (ready / "yes").touch, report)
-            finally:
-                await runtime.aclose()
 
 
 async def measure(waiters: "Waiters", proxy: Proxy, heal: Callable[[], None], report: Report) -> None:

@@ -7,9 +7,10 @@ from random import Random
 import anyio
 
 from clab_runtime import ContainerRuntime
-from tests.contract.lab import open_lab, runtime_for
+from tests.contract.another import behind_proxy
+from tests.contract.lab import open_lab
 from tests.engines import Engine
-from tests.faults.proxy import LOGS, Proxy, open_proxy
+from tests.faults.proxy import LOGS, Proxy
 from tests.faults.report import Report
 
 LINES, CUTS = 200_000, 100
@@ -54,17 +55,12 @@ async def scenario(engine: Engine, report: Report) -> None:
     """Follow a container without a terminal, and one with a terminal that says a tenth of it."""
     lines, cuts = report.scaled(LINES // BATCH) * BATCH, report.scaled(CUTS)
     tenth = Size(max(lines // 10 // BATCH, 1) * BATCH, max(cuts // 10, 1))
-    async with open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
-        runtime = runtime_for(engine, proxy.endpoint)
-        await runtime.init()
-        try:
-            name = await lab.plain(writer(lines))
-            await _measure(runtime, proxy, name, Size(lines, cuts), report)
-            await lab.remove(name)
-            name = await lab.up("terminal", f"sh -c {shlex.quote(writer(tenth.lines))}")
-            await _measure(runtime, proxy, name, tenth, report)
-        finally:
-            await runtime.aclose()
+    async with open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
+        name = await lab.plain(writer(lines))
+        await _measure(runtime, proxy, name, Size(lines, cuts), report)
+        await lab.remove(name)
+        name = await lab.up("terminal", f"sh -c {shlex.quote(writer(tenth.lines))}")
+        await _measure(runtime, proxy, name, tenth, report)
 
 
 async def _measure(runtime: ContainerRuntime, proxy: Proxy, name: str, size: Size, report: Report) -> None:

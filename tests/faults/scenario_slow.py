@@ -8,10 +8,11 @@ from statistics import median
 import anyio
 
 from clab_runtime import ContainerEvent, ContainerRuntime, EventGap, EventStreamOptions, Overflow, Stream, labels
-from tests.contract.lab import open_lab, runtime_for
+from tests.contract.another import behind_proxy
+from tests.contract.lab import open_lab
 from tests.engines import Engine
 from tests.faults.churn import LIFE, Churn, Truth
-from tests.faults.proxy import EVENTS, Line, Proxy, open_proxy
+from tests.faults.proxy import EVENTS, Line, Proxy
 from tests.faults.report import Report
 
 PAUSE = 60
@@ -63,26 +64,21 @@ def delays(reader: Reader, lines: list[Line]) -> list[float]:
 async def scenario(engine: Engine, report: Report) -> None:
     """Have one who reads, one who does not, and one who does not and has hardly any room."""
     pause = report.scaled(PAUSE)
-    async with open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
+    async with open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
         proxy.note_lines()
-        runtime = runtime_for(engine, proxy.endpoint)
-        await runtime.init()
         fast, slow, cramped = (Reader(runtime, lab.name, room) for room in (10_000, 10_000, ROOM))
         churn = Churn(lab, 1_000_000)
-        try:
-            async with fast.stream, slow.stream, cramped.stream, anyio.create_task_group() as tasks:
-                tasks.start_soon(fast.read)
-                await churn.run(anyio.current_time() + pause)
-                before = (len(slow.told), len(cramped.told))
-                await _until_all(fast, churn.truth)
-                report.check(expected(churn.truth) == fast.lives, "the one who reads was not told all of it")
-                report.check(before == (0, 0), "the others have read")
-                tasks.start_soon(slow.read)
-                tasks.start_soon(cramped.read)
-                await _until_all(slow, churn.truth)
-                tasks.cancel_scope.cancel()
-        finally:
-            await runtime.aclose()
+        async with fast.stream, slow.stream, cramped.stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(fast.read)
+            await churn.run(anyio.current_time() + pause)
+            before = (len(slow.told), len(cramped.told))
+            await _until_all(fast, churn.truth)
+            report.check(expected(churn.truth) == fast.lives, "the one who reads was not told all of it")
+            report.check(before == (0, 0), "the others have read")
+            tasks.start_soon(slow.read)
+            tasks.start_soon(cramped.read)
+            await _until_all(slow, churn.truth)
+            tasks.cancel_scope.cancel()
         _tell(report, pause, (fast, slow, cramped), churn.truth, proxy)
 
 

@@ -16,9 +16,10 @@ from clab_runtime import (
     NotFoundError,
     labels,
 )
-from tests.contract.lab import Lab, open_lab, runtime_for
+from tests.contract.another import behind_proxy
+from tests.contract.lab import Lab, open_lab
 from tests.engines import Engine
-from tests.faults.proxy import EVENTS, Proxy, open_proxy
+from tests.faults.proxy import EVENTS, Proxy
 from tests.faults.report import Report
 
 RUNS = 100
@@ -121,17 +122,12 @@ async def one_run(lab: Lab, proxy: Proxy, runtime: ContainerRuntime, seed: int) 
 async def scenario(engine: Engine, report: Report) -> None:
     """Have all runs, one after the other, with what the last one has left."""
     runs, good, gaps = report.scaled(RUNS), 0, 0
-    async with open_lab(engine) as lab, open_proxy(engine.endpoint) as proxy:
-        runtime = runtime_for(engine, proxy.endpoint)
-        await runtime.init()
-        try:
-            for seed in range(runs):
-                as_listed, more = await one_run(lab, proxy, runtime, seed)
-                good, gaps = good + as_listed, gaps + more
-                report.check(as_listed, f"the run of seed {seed} does not end as listed")
-                report.progress(f"{seed + 1} runs")
-        finally:
-            await runtime.aclose()
+    async with open_lab(engine) as lab, behind_proxy(engine) as (proxy, runtime):
+        for seed in range(runs):
+            as_listed, more = await one_run(lab, proxy, runtime, seed)
+            good, gaps = good + as_listed, gaps + more
+            report.check(as_listed, f"the run of seed {seed} does not end as listed")
+            report.progress(f"{seed + 1} runs")
         report.figure(
             f"{good} of {runs} runs end as listed, through {proxy.asked(EVENTS) - runs} more connections, {gaps} gaps"
         )

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager, suppress
 
 import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
-from anyio.abc import TaskGroup
 
 from clab_runtime.engine.unix import UnixStream
 from tests.engine.fake_engine import Peer, answer
 from tests.engines import Engine, linux
 from tests.engines.registry import MANIFEST, RegistryImage
+from tests.serving import serving
 
 BYTES = "application/octet-stream"
 TLS = b"\x16"
@@ -75,15 +75,6 @@ async def scripted_registry(engine: Engine, image: RegistryImage) -> AsyncGenera
     with linux.socket_in(engine.netns) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
         registry = ScriptedRegistry(listener.getsockname()[1], image)
-        async with anyio.create_task_group() as tasks:
-
-            async def accept(tasks: TaskGroup = tasks) -> None:
-                while True:
-                    await anyio.wait_readable(listener)
-                    tasks.start_soon(registry.serve, UnixStream(listener.accept()[0]))
-
-            tasks.start_soon(accept)
+        async with serving(listener, registry.serve):
             yield registry
-            tasks.cancel_scope.cancel()

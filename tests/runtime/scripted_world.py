@@ -12,12 +12,11 @@ from clab_runtime import ContainerEvent, LogLine
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.runtime.docker import DockerDialect
 from clab_runtime.runtime.events import EngineEvents
-from clab_runtime.runtime.log_window import LogWindow
-from clab_runtime.runtime.reading_logs import LogWish, read_log
+from clab_runtime.runtime.log_wish import LogWish
+from clab_runtime.runtime.reading_logs import read_log
 from clab_runtime.runtime.waiting import Waits
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
-from clab_runtime.streams.patience import GIVE_UP_AFTER
 from tests.engine.fake_engine import FakeEngine, Peer, Request, answer, chunk, chunked, fake_engine
 
 STARTED = "2026-01-01T00:00:00Z"
@@ -190,9 +189,8 @@ async def world() -> AsyncGenerator[World]:
         hub = EventHub(EngineEvents(client, dialect))
 
         def read(name: str, follow: bool) -> Stream[LogLine]:  # noqa: FBT001 - a ReadLog
-            window = LogWindow()
-            wish = LogWish(window, follow, timestamps=False, follow_restarts=False, give_up_after=GIVE_UP_AFTER)
-            return Stream(read_log(dialect.log(client, name, window), wish, listen))
+            wish = LogWish(follow=follow)
+            return Stream(read_log(dialect.log(client, name, wish), wish, listen))
 
         def listen() -> Stream[ContainerEvent]:
             return hub.subscribe(lambda _: True)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from struct import pack
 from typing import cast
 
 import pytest
@@ -17,7 +16,7 @@ from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.running_command import _kill as kill_process  # pyright: ignore[reportPrivateUsage]
 from tests.conftest import NoLeaks
 from tests.contract.lab import cancelled, until
-from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
+from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine, frame
 
 pytestmark = pytest.mark.anyio
 
@@ -26,10 +25,6 @@ UPGRADED = b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\
 RUNS = b'{"ID":"e","Running":true,"ExitCode":null,"Pid":1,"ContainerID":"nobodys"}'
 ENDED = b'{"ID":"e","Running":false,"ExitCode":3,"Pid":1,"ContainerID":"nobodys"}'
 UNSET = b'{"ID":"e","Running":false,"ExitCode":null,"Pid":1,"ContainerID":"nobodys"}'
-
-
-def frame(stream: int, data: bytes) -> bytes:
-    return pack(">B3xI", stream, len(data)) + data
 
 
 def executing(output: bytes, *states: bytes, hang: bool = False) -> Script:

@@ -1,19 +1,18 @@
 """What Podman's logs need beyond Docker's: answers that come late, tails that are counted here."""
 
 import json
-from struct import pack
 
 import anyio
 import pytest
 
 from clab_runtime import LogLine, UnsupportedOperationError
 from clab_runtime.engine.client import EngineClient
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.podman_logs import PodmanLogOrigin
 from clab_runtime.stream import Stream
 from clab_runtime.streams.lasting_log import LastingLog
 from tests.conftest import NoLeaks
-from tests.engine.fake_engine import Peer, Request, answer, chunked, fake_engine
+from tests.engine.fake_engine import Peer, Request, answer, chunked, fake_engine, frame
 
 STAMP = b"2026-01-02T03:04:05Z "
 
@@ -21,7 +20,7 @@ STAMP = b"2026-01-02T03:04:05Z "
 
 
 def frames(*lines: bytes) -> bytes:
-    return b"".join(pack(">B3xI", 1, len(STAMP + line)) + STAMP + line for line in lines)
+    return b"".join(frame(1, STAMP + line) for line in lines)
 
 
 def ping(version: str) -> bytes:
@@ -50,7 +49,7 @@ class Log:
 
 
 def followed(client: EngineClient, tail: int | None = None) -> Stream[LogLine]:
-    origin = PodmanLogOrigin(client, "x", LogWindow(tail=tail))
+    origin = PodmanLogOrigin(client, "x", LogWish(tail=tail))
     return Stream(LastingLog(origin, follow=True, timestamps=False))
 
 

@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from struct import pack
 from typing import cast
 
 import anyio
@@ -31,7 +30,7 @@ from clab_runtime.runtime.engine_session import EngineSession
 from clab_runtime.runtime.exec_session import ExecCounterpart, exec_request
 from tests.conftest import NoLeaks
 from tests.contract.lab import cancelled, within
-from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine
+from tests.engine.fake_engine import FakeEngine, Peer, Request, Script, answer, fake_engine, frame
 
 pytestmark = pytest.mark.anyio
 
@@ -42,10 +41,6 @@ ENDED = answer(b'{"ID":"e","Running":false,"ExitCode":3,"Pid":1,"ContainerID":"n
 GONE = answer(b'{"message":"no such exec"}', status="404 Not Found")
 NOT_YET = answer(b'{"message":"timeout waiting for exec session ready"}', status="500 Internal Server Error")
 DONE = answer()
-
-
-def frame(stream: int, data: bytes) -> bytes:
-    return pack(">B3xI", stream, len(data)) + data
 
 
 def container(pid: int = 5, *, tty: bool = True) -> bytes:

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 import anyio
 import msgspec
@@ -193,8 +194,15 @@ def line(second: int, total: int = 0) -> bytes:
     return json.dumps(wire).encode() + b"\n"
 
 
-def docker_stream(client: EngineClient, *names: str) -> Stream[ContainerStats]:
-    return Stream(StatsSource(client, docker_stats.follow, names, 0.1))
+@asynccontextmanager
+async def measured(engine: Engine) -> AsyncGenerator[tuple[EngineClient, Stream[ContainerStats]]]:
+    """Give what measures one container, and its client."""
+    async with (
+        fake_engine(engine) as fake,
+        EngineClient(fake.endpoint) as client,
+        Stream(StatsSource(client, docker_stats.follow, ["a"], 0.1)) as stats,
+    ):
+        yield client, stats
 
 
 @pytest.mark.anyio
@@ -205,8 +213,8 @@ async def test_a_cut_connection_costs_measurements_only(no_leaks: NoLeaks) -> No
         chunked(line(4, 2 * SECOND)),
         chunked(EMPTY, EMPTY),
     )
-    async with no_leaks(), fake_engine(engine) as fake, EngineClient(fake.endpoint) as client:
-        async with docker_stream(client, "a") as stats:
+    async with no_leaks():
+        async with measured(engine) as (_, stats):
             seen: list[ContainerStats] = []
             with anyio.fail_after(10):
                 async for item in stats:
@@ -222,12 +230,7 @@ async def test_a_cut_connection_costs_measurements_only(no_leaks: NoLeaks) -> No
 async def test_a_long_silence_is_an_error(monkeypatch: pytest.MonkeyPatch, no_leaks: NoLeaks) -> None:
     monkeypatch.setattr(measuring, "GIVE_UP_AFTER", 0.2)
     engine = Engine(chunked(line(1)), chunked(b"nonsense"))
-    async with (
-        no_leaks(),
-        fake_engine(engine) as fake,
-        EngineClient(fake.endpoint) as client,
-        docker_stream(client, "a") as stats,
-    ):
+    async with no_leaks(), measured(engine) as (_, stats):
         with anyio.fail_after(10):
             assert (await anext(stats)).container == "a"
             with pytest.raises(EngineConnectionError, match=r"no measurement for 0\.2 s: .*nonsense"):
@@ -237,12 +240,7 @@ async def test_a_long_silence_is_an_error(monkeypatch: pytest.MonkeyPatch, no_le
 @pytest.mark.anyio
 async def test_a_client_that_is_closed_is_not_waited_for(no_leaks: NoLeaks) -> None:
     engine = Engine(chunked(line(1)))
-    async with (
-        no_leaks(),
-        fake_engine(engine) as fake,
-        EngineClient(fake.endpoint) as client,
-        docker_stream(client, "a") as stats,
-    ):
+    async with no_leaks(), measured(engine) as (client, stats):
         with anyio.fail_after(10):
             await anext(stats)
             await client.aclose()

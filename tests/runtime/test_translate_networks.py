@@ -16,6 +16,18 @@ RAW = json.loads((Path(__file__).parent / "data" / "networks.json").read_text())
 USED = {name: msgspec.convert(reply, schema.Network) for name, reply in RAW.items() if not name.endswith("list")}
 LISTS = {name: msgspec.convert(reply, list[schema.Network]) for name, reply in RAW.items() if name.endswith("list")}
 
+TOLD = MgmtNet(
+    network="n1",
+    bridge="br-n1x",
+    mtu=1400,
+    ipv4_subnet="10.201.0.0/24",
+    ipv4_gw="10.201.0.254",
+    ipv4_range="10.201.0.128/25",
+    ipv6_subnet="fd00:201::/64",
+    ipv6_gw="fd00:201::ff",
+)
+"""How the same network is told, whichever engine has it."""
+
 
 def network(**changes: object) -> schema.Network:
     return msgspec.structs.replace(schema.Network(id="0123456789abcdef", name="clab", driver="bridge"), **changes)
@@ -26,16 +38,7 @@ def with_subnets(name: str, *subnets: str) -> schema.Network:
 
 
 def test_dockers_network_is_told_as_it_is() -> None:
-    assert mgmt_from_network(MgmtNet(network="n1"), USED["docker-28.5"], "br-n1x") == MgmtNet(
-        network="n1",
-        bridge="br-n1x",
-        mtu=1400,
-        ipv4_subnet="10.201.0.0/24",
-        ipv4_gw="10.201.0.254",
-        ipv4_range="10.201.0.128/25",
-        ipv6_subnet="fd00:201::/64",
-        ipv6_gw="fd00:201::ff",
-    )
+    assert mgmt_from_network(MgmtNet(network="n1"), USED["docker-28.5"], "br-n1x") == TOLD
 
 
 def test_podmans_network_is_told_as_it_is() -> None:
@@ -46,18 +49,7 @@ def test_podmans_network_is_told_as_it_is() -> None:
     reply = schema.LibpodNetwork(
         id="x", name="n1", driver="bridge", network_interface="br-n1x", subnets=subnets, options={"mtu": "1400"}
     )
-    assert mgmt_from_network(MgmtNet(network="n1", ipv6_range="fd01::/80"), network_from_reply(reply), "br-n1x") == (
-        MgmtNet(
-            network="n1",
-            bridge="br-n1x",
-            mtu=1400,
-            ipv4_subnet="10.201.0.0/24",
-            ipv4_gw="10.201.0.254",
-            ipv4_range="10.201.0.128/25",
-            ipv6_subnet="fd00:201::/64",
-            ipv6_gw="fd00:201::ff",
-        )
-    )
+    assert mgmt_from_network(MgmtNet(network="n1", ipv6_range="fd01::/80"), network_from_reply(reply), "br-n1x") == TOLD
 
 
 def test_what_the_engine_has_wins_over_what_was_asked_for() -> None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from struct import pack
 from typing import cast
 from unittest.mock import patch
 
@@ -28,12 +27,24 @@ from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.raw import RawStream
 from clab_runtime.models.timestamps import to_nanoseconds
 from clab_runtime.runtime.log_origin import LogOrigin
-from clab_runtime.runtime.log_window import LogWindow
+from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.streams.lasting_log import LastingLog, Look
+from clab_runtime.streams.line_decoder import LineDecoder
 from clab_runtime.streams.log_memory import SECOND, LogMemory
-from clab_runtime.streams.logs import LineDecoder, MultiplexedLines, TerminalLines
+from clab_runtime.streams.multiplexed_lines import MultiplexedLines
+from clab_runtime.streams.terminal_lines import TerminalLines
 from tests.conftest import NoLeaks
-from tests.engine.fake_engine import Peer, Request, answer, chunk, chunked, fake_engine
+from tests.engine.fake_engine import (
+    MULTIPLEXED,
+    Peer,
+    Request,
+    answer,
+    answering_once,
+    chunk,
+    chunked,
+    fake_engine,
+    frame,
+)
 
 BEGIN = to_nanoseconds("2026-01-02T03:04:05Z")
 LATEST_END = "2001-01-01T00:00:00Z"
@@ -55,8 +66,7 @@ class Piece:
 
     def framed(self, *, fine: bool) -> bytes:
         """Write it as a frame."""
-        data = self.written(fine=fine)
-        return pack(">B3xI", self.stream, len(data)) + data
+        return frame(self.stream, self.written(fine=fine))
 
 
 @dataclass
@@ -287,7 +297,7 @@ class Script:
 
 
 def following(client: EngineClient, *, follow: bool = True, give_up_after: float = 60.0) -> Stream[LogLine]:
-    origin = LogOrigin(client, "x", LogWindow())
+    origin = LogOrigin(client, "x", LogWish())
     return Stream(LastingLog(origin, follow=follow, timestamps=False, give_up_after=give_up_after))
 
 
@@ -324,7 +334,7 @@ async def test_a_log_is_cut_at_each_of_its_bytes(no_leaks: NoLeaks, *, tty: bool
 async def test_a_containers_end_costs_one_look() -> None:
     script = Script(tty=False)
     async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
-        origin = LogOrigin(client, "x", LogWindow())
+        origin = LogOrigin(client, "x", LogWish())
         origin.is_pinned = True
         async with Stream(LastingLog(origin, follow=False, timestamps=False)) as log:
             assert len([line async for line in log]) == 6
@@ -332,6 +342,30 @@ async def test_a_containers_end_costs_one_look() -> None:
         async with following(client) as log:
             assert len([line async for line in log]) == 6
         assert script.looks == before + 2, "one for the terminal, since the answer does not say, and one at the end"
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_says_it_is_framed_needs_no_look_at_the_container() -> None:
+    reply = answering_once(chunked(PIECES[0].framed(fine=True), headers=MULTIPLEXED))
+    async with fake_engine(reply) as fake, EngineClient(fake.endpoint) as client:
+        async with following(client, follow=False) as log:
+            assert [line.data async for line in log] == [b"one"]
+        assert ["/logs" in request.target for request in fake.requests] == [True]
+
+
+@pytest.mark.anyio
+async def test_a_container_that_can_not_be_looked_at_leaves_nothing_open(no_leaks: NoLeaks) -> None:
+    async def script(peer: Peer, request: Request) -> None:
+        if "/logs" in request.target:
+            await peer.send(chunked(PIECES[0].framed(fine=True), end=False))
+            await peer.hung_up()
+        else:
+            await peer.send(answer(status="404 Not Found"))
+
+    async with no_leaks(), fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
+        with pytest.raises(NotFoundError):
+            await anext(following(client))
+        assert "0 dedicated" in repr(client)
 
 
 @pytest.mark.anyio
@@ -395,7 +429,7 @@ def pinned(client: EngineClient) -> LogOrigin:
             del raw
             return MultiplexedLines(timestamps=timestamps, stamped=True)
 
-    return Framed(client, "x", LogWindow())
+    return Framed(client, "x", LogWish())
 
 
 @pytest.mark.anyio
@@ -421,7 +455,7 @@ async def test_the_engines_own_error_in_a_log_is_raised_behind_the_lines_before_
     async def script(peer: Peer, request: Request) -> None:
         del request
         error = b"Error grabbing logs: broken\n"
-        await peer.send(chunked(PIECES[0].framed(fine=True), pack(">B3xI", 3, len(error)) + error, end=False))
+        await peer.send(chunked(PIECES[0].framed(fine=True), frame(3, error), end=False))
         await peer.hung_up()
 
     async with fake_engine(script) as fake, EngineClient(fake.endpoint) as client:
