@@ -49,11 +49,12 @@ from clab_runtime.models import (
 from clab_runtime.models.given import check_instance
 from clab_runtime.runtime import arguments, mgmt, settings
 from clab_runtime.runtime.attach_session import AttachCounterpart
-from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
+from clab_runtime.runtime.base import ContainerRuntime
 from clab_runtime.runtime.copying import copy_file
 from clab_runtime.runtime.diagnosis import log_last_output
 from clab_runtime.runtime.dialect import Dialect
 from clab_runtime.runtime.engine_session import EngineSession
+from clab_runtime.runtime.engine_started import EngineStartedContainer
 from clab_runtime.runtime.events import EngineEvents, wanted_by
 from clab_runtime.runtime.exec_session import ExecCounterpart, exec_request
 from clab_runtime.runtime.execution import execute, execute_detached
@@ -65,12 +66,13 @@ from clab_runtime.runtime.measuring import StatsSource, checked_names, measure_o
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
+from clab_runtime.runtime.options import RuntimeOption
 from clab_runtime.runtime.pulling import Pulls
 from clab_runtime.runtime.reading_logs import LogWish, read_log
 from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
-from clab_runtime.runtime.started import EngineStartedContainer
+from clab_runtime.runtime.started import StartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
 from clab_runtime.runtime.waiting import Pause, Waits
 from clab_runtime.runtime.watched import may_matter
