@@ -89,7 +89,13 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Close the connections to the engine; containers and networks stay."""
+        """Close the connections to the engine; containers and networks stay.
+
+        What is open ends: whoever is in the middle of a stream, a session or a wait, or comes back to it, gets
+        EngineConnectionError, and so does a call that lives on a stream, such as `exec`, `pull_image` and
+        `copy_to_container`. Other calls that have been made go on to their end. A command that runs in a session can't
+        be ended any more, of which a warning is logged: leave its session before.
+        """
 
     @abstractmethod
     async def check_connection(self) -> None:

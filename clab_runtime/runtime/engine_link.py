@@ -43,8 +43,10 @@ class EngineLink:
     async def aclose(self) -> None:
         """End the waits and the streams of events, and close the connections."""
         self.waits.close()
-        await self.events.aclose()
-        await self.client.aclose()
+        try:
+            await self.events.aclose()
+        finally:
+            await self.client.aclose()
 
     def stream_events(self, options: EventStreamOptions) -> Stream[ContainerEvent]:
         """Stream the events of containers with these labels."""
