@@ -85,16 +85,11 @@ from clab_runtime.models import (
     WaitResult,
     labels,
 )
-from clab_runtime.runtime.base import (
-    ContainerRuntime,
-    RuntimeOption,
-    StartedContainer,
-    with_config,
-    with_keep_mgmt_net,
-    with_mgmt_net,
-)
+from clab_runtime.runtime.base import ContainerRuntime
+from clab_runtime.runtime.options import RuntimeOption, with_config, with_keep_mgmt_net, with_mgmt_net
 from clab_runtime.runtime.registry import CONTAINER_RUNTIMES, Initializer, new_runtime, open_runtime, register
 from clab_runtime.runtime.session import Session
+from clab_runtime.runtime.started import StartedContainer
 from clab_runtime.runtime.waits import wait_for_container_running
 from clab_runtime.stream import Stream
 

@@ -71,6 +71,11 @@ class EngineConnectionError(ContainerRuntimeError):
         self.advice = advice
 
 
+def already_closed(endpoint: str) -> EngineConnectionError:
+    """Make the error for who goes on with what belongs to a runtime, or an engine client, that has been closed."""
+    return EngineConnectionError(endpoint, "the runtime or this client has been closed", "open another one")
+
+
 class EngineProtocolError(ContainerRuntimeError):
     """The engine's bytes are not the protocol's, are too many, or stop in the middle."""
 

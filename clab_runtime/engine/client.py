@@ -30,7 +30,13 @@ from clab_runtime.engine.target import QueryValue, with_query
 from clab_runtime.engine.transport import DEDICATED, EngineTransport
 from clab_runtime.engine.version import LIBPOD_FLOOR, EngineInfo, negotiate
 from clab_runtime.engine.volumes import Volumes
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError, UnsupportedOperationError, not_writable
+from clab_runtime.errors import (
+    EngineConnectionError,
+    EngineProtocolError,
+    UnsupportedOperationError,
+    already_closed,
+    not_writable,
+)
 
 T = TypeVar("T")
 
@@ -100,7 +106,7 @@ class EngineClient:
         self._prefix = ""
         self._libpod_prefix = ""
         self._negotiating = anyio.Lock()
-        self._closed = False
+        self._closing = anyio.Event()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport!r}>"
@@ -112,14 +118,18 @@ class EngineClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the idle connections; a later call raises EngineConnectionError."""
-        self._closed = True
+        """Close the connections, also under streams; going on with one, and a later call, raises EngineConnectionError.
+
+        A call that has a limit of time and has been made already goes on to its end.
+        """
+        self._closing.set()
         await self._transport.aclose()
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether it has been closed, so that every call fails."""
-        return self._closed
+    async def pause(self, seconds: float) -> None:
+        """Wait between two calls; raise EngineConnectionError as soon as this client is closed: there is no next."""
+        with anyio.move_on_after(seconds):
+            await self._closing.wait()
+        self._check_open()
 
     async def info(self) -> EngineInfo:
         """Return which engine this is and which API version is spoken; asks GET /_ping the first time.
@@ -184,6 +194,11 @@ class EngineClient:
             return EngineProtocolError(f"{method} {path}: {exc}")
         return EngineConnectionError(str(self.endpoint), str(exc), "see whether the engine is running")
 
+    def _check_open(self) -> None:
+        """Refuse to go on once this client is closed."""
+        if self._closing.is_set():
+            raise already_closed(str(self.endpoint))
+
     def _prefix_of(self, path: str, info: EngineInfo) -> str:
         """Choose the version that stands before a path; raise where the engine has no such API."""
         if not path.startswith(_LIBPOD):
@@ -194,8 +209,7 @@ class EngineClient:
 
     async def _ask(self, request: httpx.Request, prefix: str, path: str) -> httpx.Response:
         """Let the transport carry a request, which errors name without the prefix; raise for an error status."""
-        if self._closed:
-            raise EngineConnectionError(str(self.endpoint), "this client has been closed", "open another one")
+        self._check_open()
         request.url = EngineURL(self._base, prefix + path)
         try:
             response = await self._transport.handle_async_request(request)

@@ -15,7 +15,7 @@ from clab_runtime.engine.bounded import BoundedStream
 from clab_runtime.engine.http1 import ResponseParser
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.engine.unix import UnixStream
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError, InvalidValueError
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError, InvalidValueError, already_closed
 
 RECEIVE_SIZE = 256 * 1024
 """Bytes asked for at once; a fast log fills it, and a buffer of that size costs nothing while it is empty."""
@@ -30,7 +30,7 @@ CLOSING_TIME = 5.0
 class Connection:
     """Speak HTTP/1.1 over a byte stream, one exchange after the other."""
 
-    __slots__ = ("_endpoint", "_io", "_sent", "parser", "stream")
+    __slots__ = ("__weakref__", "_broken_off", "_endpoint", "_io", "_sent", "parser", "stream")
 
     def __init__(self, stream: ByteStream, endpoint: str) -> None:
         """Take over the stream; `endpoint` is how errors call the other side."""
@@ -38,6 +38,7 @@ class Connection:
         self._io = stream if isinstance(stream, UnixStream) else BoundedStream(stream)
         self._endpoint = endpoint
         self._sent = True
+        self._broken_off = False
         self.parser = ResponseParser()
 
     @property
@@ -54,7 +55,7 @@ class Connection:
         self.parser = ResponseParser(head_only=head_only)
         self._sent = False
         try:
-            await self._io.send(head + content)
+            await self.send(head + content)
             self._sent = True
         except anyio.BrokenResourceError:
             pass  # the engine has hung up, but its answer may still be there to read
@@ -89,21 +90,34 @@ class Connection:
             await self._feed()
 
     async def send(self, data: bytes) -> None:
-        """Send raw bytes, once the connection has been upgraded."""
-        await self._io.send(data)
+        """Send bytes; from outside, raw ones, once the connection has been upgraded."""
+        try:
+            await self._io.send(data)
+        except Exception:
+            self._raise_if_broken_off()
+            raise
 
     async def send_eof(self) -> None:
         """Close the sending side, once the connection has been upgraded."""
-        await self._io.send_eof()
+        try:
+            await self._io.send_eof()
+        except Exception:
+            self._raise_if_broken_off()
+            raise
 
     async def aclose(self) -> None:
         """Close the connection at once, also while cancelled."""
         await anyio.aclose_forcefully(self.stream)
 
+    async def break_off(self) -> None:
+        """Close the connection under the hands of who uses it: that one gets EngineConnectionError, now or later."""
+        self._broken_off = True
+        await self.aclose()
+
     async def _send_streamed(self, head: bytes, content: AsyncIterable[bytes], length: int | None) -> None:
         """Send the head and the pieces; if the engine hangs up, leave it to the receiver to find out why."""
         try:
-            await self._io.send(head)
+            await self.send(head)
             await (self._send_chunked(content) if length is None else self._send_counted(content, length))
             self._sent = True
         except anyio.BrokenResourceError:
@@ -114,8 +128,8 @@ class Connection:
         async with _closing(content) as pieces:
             async for piece in pieces:
                 if piece:
-                    await self._io.send(b"%x\r\n%b\r\n" % (len(piece), piece))
-        await self._io.send(b"0\r\n\r\n")
+                    await self.send(b"%x\r\n%b\r\n" % (len(piece), piece))
+        await self.send(b"0\r\n\r\n")
 
     async def _send_counted(self, content: AsyncIterable[bytes], length: int) -> None:
         """Send the pieces as they are, and hold the caller to the length that the head has promised."""
@@ -125,7 +139,7 @@ class Connection:
                 left -= len(piece)
                 if left < 0:
                     break
-                await self._io.send(piece)
+                await self.send(piece)
         if left:
             raise InvalidValueError("content", f"{length - left} bytes", f"the Content-Length header says {length}")
 
@@ -146,7 +160,7 @@ class Connection:
     async def _receive_raw(self) -> bytes:
         """Read from the upgraded stream."""
         try:
-            return await self._io.receive(RECEIVE_SIZE)
+            return await self._read()
         except anyio.EndOfStream:
             return b""
         except anyio.BrokenResourceError as exc:
@@ -157,11 +171,24 @@ class Connection:
         if time.monotonic() > self._io.deadline:  # an engine that never pauses never makes the stream wait
             raise TimeoutError
         try:
-            data = await self._io.receive(RECEIVE_SIZE)
+            data = await self._read()
         except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             self._end(exc)
         else:
             self.parser.feed(data)
+
+    async def _read(self) -> bytes:
+        """Read once."""
+        try:
+            return await self._io.receive(RECEIVE_SIZE)
+        except Exception:
+            self._raise_if_broken_off()
+            raise
+
+    def _raise_if_broken_off(self) -> None:
+        """Say what has happened, in place of what the stream makes of it."""
+        if self._broken_off:
+            raise already_closed(self._endpoint) from None
 
     def _end(self, cause: Exception) -> None:
         """Tell the parser that nothing more comes; only a proper end can be that of a body without a length."""

@@ -6,14 +6,17 @@ longer than engines keep it (Podman hangs up after some 10 s), or that has somet
 closed instead of used.
 """
 
+import math
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from weakref import WeakSet
 
 import anyio
 
 from clab_runtime.engine.connection import Connection
 from clab_runtime.engine.dial import has_pending
+from clab_runtime.engine.tasks import run_all
 
 UNLIMITED = sys.maxsize
 """The size of a pool that never makes anybody wait."""
@@ -29,6 +32,8 @@ class ConnectionPool:
         self._keep_alive = keep_alive
         self._slots = anyio.Semaphore(size, max_value=size, fast_acquire=True)
         self._idle: list[tuple[Connection, float]] = []
+        self._unlimited: WeakSet[Connection] = WeakSet()  # one that is dropped closes its socket, and warns
+        self._closed = False
 
     @property
     def idle(self) -> int:
@@ -53,12 +58,20 @@ class ConnectionPool:
             await connection.aclose()
         return await self._connect()
 
+    async def unlimit(self, connection: Connection) -> None:
+        """Let an exchange go on without a limit of time, until this pool is closed."""
+        connection.set_deadline(math.inf)
+        self._unlimited.add(connection)
+        if self._closed:
+            await connection.break_off()
+
     async def leave(self, connection: Connection | None) -> None:
         """Give the slot back, and with it the connection if there is one: kept if it can serve again, else closed."""
         try:
             if connection is None:
                 return
-            if self._keep_alive and connection.reusable:
+            self._unlimited.discard(connection)
+            if self._keep_alive and connection.reusable and not self._closed:
                 self._idle.append((connection, time.monotonic()))
             else:
                 await connection.aclose()
@@ -66,8 +79,9 @@ class ConnectionPool:
             self._slots.release()
 
     async def aclose(self) -> None:
-        """Close the idle connections; those in use are closed by their users."""
-        self._keep_alive = 0.0
+        """Close the idle connections, and break off what has no limit of time; users close those of the other calls."""
+        self._closed = True
         while self._idle:
             connection, _ = self._idle.pop()
             await connection.aclose()
+        await run_all([connection.break_off for connection in self._unlimited])

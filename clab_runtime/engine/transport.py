@@ -7,9 +7,11 @@ The request extension `timeout` is httpx's, of which `read` counts: it bounds th
 body's last byte, in seconds. Waiting for a slot does not count, since it is not the engine that is slow then; dialling
 has a limit of its own. What runs out raises the builtin TimeoutError. After an upgrade the response's extension
 `network_stream` is the raw duplex.
+
+Closing breaks off what has no such limit, streams above all, under the hands of its user, who gets
+EngineConnectionError; what has one goes on to its end.
 """
 
-import math
 import time
 from collections.abc import AsyncIterable, Mapping
 from typing import Self, cast
@@ -23,6 +25,7 @@ from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.http1 import ResponseParser, request_head
 from clab_runtime.engine.lazy import LazyHeaders
 from clab_runtime.engine.pool import UNLIMITED, ConnectionPool
+from clab_runtime.engine.tasks import run_all, shielded
 from clab_runtime.errors import EngineProtocolError
 
 DEDICATED = "clab_runtime.dedicated"
@@ -60,15 +63,14 @@ class EngineTransport(httpx.AsyncBaseTransport):
         exchange = _Exchange(pool)
         try:
             await exchange.begin(request)
+            return await exchange.response(request)
         except BaseException:
             await exchange.aclose()
             raise
-        return exchange.response(request)
 
     async def aclose(self) -> None:
-        """Close the idle connections."""
-        await self._unary.aclose()
-        await self._dedicated.aclose()
+        """Close the idle connections, and break off what has no limit of time."""
+        await shielded(lambda: run_all((self._unary.aclose, self._dedicated.aclose)))
 
     async def _connect(self) -> Connection:
         """Dial the engine."""
@@ -93,18 +95,22 @@ class _Exchange(httpx.AsyncByteStream):
         connection = self._connection = await self._pool.get()
         timeouts = cast("Mapping[str, float | None]", request.extensions.get("timeout", {}))
         limit = timeouts.get("read")
-        connection.set_deadline(math.inf if limit is None else time.monotonic() + limit)
+        if limit is None:
+            await self._pool.unlimit(connection)
+        else:
+            connection.set_deadline(time.monotonic() + limit)
         await _send(connection, request)
         if connection.parser.upgraded and "upgrade" not in request.headers:
             raise EngineProtocolError(f"{request.method} {request.url}: the engine upgraded a connection unasked")
 
-    def response(self, request: httpx.Request) -> httpx.Response:
+    async def response(self, request: httpx.Request) -> httpx.Response:
         """Wrap what the parser holds; the body is still to be read."""
+        assert self._pool is not None  # noqa: S101 - only a closed exchange has none
         assert self._connection is not None  # noqa: S101 - `begin` has made it
         parser = self._connection.parser
         extensions: dict[str, object] = {}
         if parser.upgraded or (DEDICATED in request.extensions and _became_raw(request, parser)):
-            self._connection.set_deadline(math.inf)
+            await self._pool.unlimit(self._connection)
             extensions["network_stream"] = Duplex(self._connection, self.aclose)
         response = httpx.Response(parser.status, stream=self, extensions=extensions)
         response.headers = LazyHeaders(parser.headers)

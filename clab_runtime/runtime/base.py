@@ -1,9 +1,8 @@
-"""ContainerRuntime: the interface of all runtimes, each method documented here; and the options of `init`."""
+"""ContainerRuntime: the interface of all runtimes, each method documented here."""
 
 import math
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from clab_runtime.models import (
@@ -30,7 +29,9 @@ from clab_runtime.models import (
     WaitCondition,
     WaitResult,
 )
+from clab_runtime.runtime.options import RuntimeOption
 from clab_runtime.runtime.session import Session
+from clab_runtime.runtime.started import StartedContainer
 from clab_runtime.stream import Stream
 from clab_runtime.streams.patience import GIVE_UP_AFTER
 
@@ -79,7 +80,7 @@ class ContainerRuntime(ABC):
         """Record that `delete_net` is to leave the management network alone."""
 
     @abstractmethod
-    async def init(self, *options: "RuntimeOption") -> None:
+    async def init(self, *options: RuntimeOption) -> None:
         """Apply the options and get in touch with the engine.
 
         A management network without an MTU gets that of the engine's default bridge if it is called `clab`, else 1500;
@@ -88,7 +89,13 @@ class ContainerRuntime(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Close the connections to the engine; containers and networks stay."""
+        """Close the connections to the engine; containers and networks stay.
+
+        What is open ends: whoever is in the middle of a stream, a session or a wait, or comes back to it, gets
+        EngineConnectionError, and so does a call that lives on a stream, such as `exec`, `pull_image` and
+        `copy_to_container`. Other calls that have been made go on to their end. A command that runs in a session can't
+        be ended any more, of which a warning is logged: leave its session before.
+        """
 
     @abstractmethod
     async def check_connection(self) -> None:
@@ -161,7 +168,7 @@ class ContainerRuntime(ABC):
         """
 
     @abstractmethod
-    async def start_container(self, container: str, node: Node) -> "StartedContainer":
+    async def start_container(self, container: str, node: Node) -> StartedContainer:
         """Start a created container and return a handle to wait with; POST /containers/{id}/start.
 
         A fault that is known to pass is tried again. One that runs already is left as it is. Links
@@ -463,68 +470,3 @@ class ContainerRuntime(ABC):
         ContainerExitedError, with the evidence, when one does not run, and NotFoundError when there is none; later
         EngineConnectionError when no measurement has come for 60 s, and UnsupportedOperationError as `get_stats` does.
         """
-
-
-class StartedContainer(ABC):
-    """A handle to a container that has been started."""
-
-    @property
-    @abstractmethod
-    def id(self) -> str:
-        """The name or the id that it was started by."""
-
-    @abstractmethod
-    async def wait_running(self) -> None:
-        """Wait, without a limit, until it runs; GET /containers/{id}/json, GET /events.
-
-        Raises ContainerExitedError, with the evidence, when it ended instead, and NotFoundError when it was removed.
-        All waits of a handle are those of `ContainerRuntime.wait_all` for one container.
-        """
-
-    @abstractmethod
-    async def wait_exited(self) -> int:
-        """Wait, without a limit, until it ends, and return its exit code; GET /containers/{id}/json, GET /events.
-
-        One that is started again by its restart policy has ended, too. Raises NotFoundError when it was removed before
-        the wait began; a removal meanwhile is an end.
-        """
-
-    @abstractmethod
-    async def wait_healthy(self) -> None:
-        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json, GET /events.
-
-        Raises ContainerUnhealthyError when the engine calls it unhealthy instead, ContainerExitedError when it ended,
-        NotFoundError when it was removed, and InvalidValueError when it has no health check.
-        """
-
-    @abstractmethod
-    async def wait_removed(self) -> None:
-        """Wait, without a limit, until the engine has it no more; GET /containers/{id}/json, GET /events."""
-
-    @abstractmethod
-    async def wait_log(self, pattern: str | re.Pattern[str]) -> LogLine:
-        """Wait, without a limit, for a line that it has ever written, and return it; GET /containers/{id}/logs.
-
-        A string is searched for as it is, a compiled pattern by its `search`, in each line as text. Raises
-        ContainerExitedError when it ended without it, ContainerUnhealthyError when the engine calls it unhealthy,
-        NotFoundError when it was removed, and UnsupportedOperationError when its log can't be read.
-        """
-
-
-RuntimeOption = Callable[[ContainerRuntime], None]
-"""What `init` applies to a runtime before it gets in touch with the engine."""
-
-
-def with_config(config: RuntimeConfig) -> RuntimeOption:
-    """Make the option that records the settings."""
-    return lambda runtime: runtime.with_config(config)
-
-
-def with_mgmt_net(mgmt: MgmtNet) -> RuntimeOption:
-    """Make the option that records the management network."""
-    return lambda runtime: runtime.with_mgmt_net(mgmt)
-
-
-def with_keep_mgmt_net() -> RuntimeOption:
-    """Make the option that keeps the management network."""
-    return lambda runtime: runtime.with_keep_mgmt_net()

@@ -5,7 +5,7 @@ Where Docker and Podman differ, a Dialect is asked.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from types import MappingProxyType
@@ -49,41 +49,39 @@ from clab_runtime.models import (
 from clab_runtime.models.given import check_instance
 from clab_runtime.runtime import arguments, mgmt, settings
 from clab_runtime.runtime.attach_session import AttachCounterpart
-from clab_runtime.runtime.base import ContainerRuntime, RuntimeOption, StartedContainer
+from clab_runtime.runtime.base import ContainerRuntime
 from clab_runtime.runtime.copying import copy_file
 from clab_runtime.runtime.diagnosis import log_last_output
 from clab_runtime.runtime.dialect import Dialect
+from clab_runtime.runtime.engine_link import EngineLink
 from clab_runtime.runtime.engine_session import EngineSession
-from clab_runtime.runtime.events import EngineEvents, wanted_by
+from clab_runtime.runtime.engine_started import EngineStartedContainer
 from clab_runtime.runtime.exec_session import ExecCounterpart, exec_request
 from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
-from clab_runtime.runtime.listing import Seen, Selection, checked_filters, list_all, look
+from clab_runtime.runtime.listing import checked_filters, list_all
 from clab_runtime.runtime.log_wish import LogOptions, LogWish
 from clab_runtime.runtime.measuring import StatsSource, checked_names, measure_once
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
 from clab_runtime.runtime.network_reply import mgmt_from_network
+from clab_runtime.runtime.options import RuntimeOption
 from clab_runtime.runtime.pulling import Pulls
-from clab_runtime.runtime.reading_logs import read_log
 from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
-from clab_runtime.runtime.started import EngineStartedContainer
+from clab_runtime.runtime.started import StartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
-from clab_runtime.runtime.waiting import Pause, Waits
+from clab_runtime.runtime.waiting import Pause
 from clab_runtime.runtime.watched import may_matter
-from clab_runtime.runtime.watching import WatchSource
+from clab_runtime.runtime.watching import WatchSource, look_for
 from clab_runtime.stream import Stream
-from clab_runtime.streams.event_hub import EventHub
 from clab_runtime.streams.lasting_log import LastingLog
 from clab_runtime.streams.merged_logs import MergedLogs
 
 CREATES_AT_ONCE = 20
 """Containers being created at once; the others wait, since a create that has begun is not interrupted."""
-
-_NOT_INITIALISED = "this runtime has not been initialised; use open_runtime(), or await init()"
 
 
 class EngineRuntime(ContainerRuntime):
@@ -95,18 +93,15 @@ class EngineRuntime(ContainerRuntime):
         self._endpoint = endpoint
         self._config = RuntimeConfig()
         self._mgmt = MgmtNet()
-        self._client: EngineClient | None = None
-        self._hub: EventHub | None = None
-        self._waits: Waits | None = None
+        self._link: EngineLink | None = None
         self._host = HostSide()
         self._mgmt_host = MgmtHost(dialect.networks, self._host)
-        self._cooc_mounts: Sequence[Bind] = ()
         self._pulls = Pulls(dialect)
         self._creating = anyio.CapacityLimiter(CREATES_AT_ONCE)
         self._faults: Counter[str] = Counter()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._client or 'not initialised'}>"
+        return f"<{type(self).__name__} {self._link.client if self._link else 'not initialised'}>"
 
     @property
     def name(self) -> str:
@@ -136,18 +131,16 @@ class EngineRuntime(ContainerRuntime):
         self._config = msgspec.structs.replace(self._config, keep_mgmt_net=True)
 
     @property
-    def _engine(self) -> EngineClient:
-        """The engine client, once there is one."""
-        if self._client is None:
-            raise ContainerRuntimeError(_NOT_INITIALISED)
-        return self._client
+    def _open_link(self) -> EngineLink:
+        """The link to the engine, once there is one."""
+        if self._link is None:
+            raise ContainerRuntimeError("this runtime has not been initialised; use open_runtime(), or await init()")
+        return self._link
 
     @property
-    def _events(self) -> EventHub:
-        """All streams of events, which share a connection."""
-        if self._hub is None:
-            self._hub = EventHub(EngineEvents(self._engine, self._dialect))
-        return self._hub
+    def _engine(self) -> EngineClient:
+        """The engine, once there is one."""
+        return self._open_link.client
 
     @property
     def _timeout(self) -> float:
@@ -162,39 +155,12 @@ class EngineRuntime(ContainerRuntime):
             option(self)
         self._dialect.networks.check(self._mgmt, None)  # what is malformed is refused before anything is asked for
         await self.aclose()
-        self._client = EngineClient(self._dialect.resolve(self._endpoint), timeout=self._timeout)
-        self._hub = None
-        self._waits = Waits(self._client, self._dialect, self.stream_events, self._whole_log)
-        try:
-            await self._get_in_touch(self._client)
-        except BaseException:
-            await self._client.aclose()  # nobody calls aclose() on what could not be opened
-            raise
-
-    async def _get_in_touch(self, engine: EngineClient) -> None:
-        """See which engine it is, and learn from it what the configuration leaves open."""
-        info = await engine.info()
-        if info.engine != self.name:
-            raise UnsupportedOperationError(
-                info.engine, info.version, f"the runtime {self.name!r}: use open_runtime({info.engine!r})"
-            )
-        self._dialect.check_engine(info)
-        await self._dialect.learn(engine)
-        networks = self._dialect.networks
-        self._cooc_mounts = await self._dialect.cooc_mounts(engine)  # for get_cooc_bind_mounts, which is no coroutine
-        if not self._mgmt.mtu:
-            mtu = await mgmt.detect_mtu(engine, networks, self._mgmt.network)
-            self._mgmt = msgspec.structs.replace(self._mgmt, mtu=mtu)
-        if not self._mgmt.bridge and (network := await networks.find(engine, self._mgmt.network)):
-            self._mgmt = msgspec.structs.replace(self._mgmt, bridge=networks.bridge(network))
+        self._link = EngineLink(self._dialect, self._endpoint, self._timeout)
+        self._mgmt = await self._link.open(self._mgmt)
 
     async def aclose(self) -> None:
-        if self._waits is not None:
-            self._waits.close()
-        if self._hub is not None:
-            await self._hub.aclose()
-        if self._client is not None:
-            await self._client.aclose()
+        if self._link is not None:
+            await self._link.aclose()
 
     async def check_connection(self) -> None:
         await self._engine.system.ping()
@@ -206,8 +172,7 @@ class EngineRuntime(ContainerRuntime):
         return endpoint.path
 
     def get_cooc_bind_mounts(self) -> Sequence[Bind]:
-        _ = self._engine  # before init nobody knows
-        return self._cooc_mounts
+        return self._open_link.cooc_mounts
 
     # ------------------------------------------------------------ network and images
 
@@ -252,7 +217,7 @@ class EngineRuntime(ContainerRuntime):
         await ride_out(self._dialect.start_faults, self._faults, lambda: engine.containers.start(container))
         await self._mgmt_host.open_after_start(engine, self._mgmt, node.config, container)
         await link_namespace(engine, self._host, container, long_name)
-        return EngineStartedContainer(container, self._waiting)
+        return EngineStartedContainer(container, self._open_link.waits)
 
     async def stop_container(self, container: str, signal: str | None = None) -> None:
         if signal is None:
@@ -354,7 +319,7 @@ class EngineRuntime(ContainerRuntime):
         *,
         timeout: float = math.inf,  # noqa: ASYNC109 - the interface's own
     ) -> Sequence[WaitResult]:
-        return await self._waiting.for_all(containers, condition, timeout)
+        return await self._open_link.waits.for_all(containers, condition, timeout)
 
     async def wait_any(
         self,
@@ -363,21 +328,11 @@ class EngineRuntime(ContainerRuntime):
         *,
         timeout: float = math.inf,  # noqa: ASYNC109 - the interface's own
     ) -> WaitResult:
-        return await self._waiting.for_any(containers, condition, timeout)
+        return await self._open_link.waits.for_any(containers, condition, timeout)
 
     def bell(self, container: str) -> AbstractAsyncContextManager[Pause]:
         """Give what waits until something happens to a container, for those who look themselves."""
-        return self._waiting.bell(container)
-
-    @property
-    def _waiting(self) -> Waits:
-        """The waits, once there is an engine."""
-        if self._waits is None:
-            raise ContainerRuntimeError(_NOT_INITIALISED)
-        return self._waits
-
-    def _whole_log(self, container: str, follow: bool) -> Stream[LogLine]:  # noqa: FBT001 - a ReadLog
-        return self.stream_logs(container, follow=follow)
+        return self._open_link.waits.bell(container)
 
     # ------------------------------------------------------------ streams
 
@@ -391,8 +346,7 @@ class EngineRuntime(ContainerRuntime):
 
     def _log(self, container: str, wish: LogWish) -> LastingLog:
         """Prepare to read a log."""
-        origin = self._dialect.log(self._engine, named(container, "container"), wish)
-        return read_log(origin, wish, self.stream_events)
+        return self._open_link.log(container, wish)
 
     def stream_pull(self, image: str, policy: PullPolicy = PullPolicy.IF_NOT_PRESENT) -> Stream[PullProgress]:
         return self._pulls.stream(self._engine, image, PullPolicy(policy))
@@ -400,16 +354,11 @@ class EngineRuntime(ContainerRuntime):
     def stream_events(self, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
         options = EventStreamOptions() if options is None else options
         check_instance("options", options, EventStreamOptions)
-        return self._events.subscribe(wanted_by(options), options)
+        return self._open_link.stream_events(options)
 
     def watch(self, filters: Sequence[GenericFilter] = ()) -> Stream[ContainerChange]:
-        filters, engine = checked_filters(filters), self._engine
-
-        async def look_at(ids: Collection[str] | None) -> Sequence[Seen]:
-            found = await look(engine, self._dialect, Selection(filters, ids), self._mgmt.network)
-            return [Seen(seen.container.with_runtime(self), seen.stale) for seen in found]
-
-        return Stream(WatchSource(partial(self._events.subscribe, may_matter), look_at))
+        look_at = look_for(checked_filters(filters), self._engine, self._dialect, self)
+        return Stream(WatchSource(partial(self._open_link.events.subscribe, may_matter), look_at))
 
     async def get_stats(self, container: str) -> ContainerStats:
         return await measure_once(self._engine, self._dialect.measure, container)

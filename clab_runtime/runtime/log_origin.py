@@ -43,6 +43,10 @@ class LogOrigin:
         """Look at the container; from then on it is asked for by its id: another one may get its name."""
         return self._pin(await self._engine.containers.inspect(self._container))
 
+    async def pause(self, seconds: float) -> None:
+        """Wait before asking again, as long as the client is there to ask."""
+        await self._engine.pause(seconds)
+
     def gone(self) -> NotFoundError:
         """Make the error that the engine would answer if it went by more than the name."""
         return NotFoundError(

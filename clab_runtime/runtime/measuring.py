@@ -58,19 +58,17 @@ class Patience:
         self._since = None
 
     async def after(self, error: Exception) -> None:
-        """Wait a little after a fault; raise when it has lasted too long, or can't pass."""
+        """Wait a little after a fault; raise when it has lasted too long, or nobody asks any more."""
         now = anyio.current_time()
         if self._since is None:
             self._since = now
             self._delays = growing_delays(_FIRST_DELAY, _LAST_DELAY)
-        if self._engine.is_closed:
-            raise error
         if now - self._since >= GIVE_UP_AFTER:
             problem = f"no measurement for {GIVE_UP_AFTER:g} s: {error}"
             raise EngineConnectionError(
                 str(self._engine.endpoint), problem, "see whether the engine is well"
             ) from error
-        await anyio.sleep(next(self._delays))
+        await self._engine.pause(next(self._delays))
 
 
 async def is_running(engine: EngineClient, container: str) -> bool:

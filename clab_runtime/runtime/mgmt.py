@@ -40,6 +40,15 @@ async def detect_mtu(engine: EngineClient, networks: Networks, name: str) -> int
     return (network_mtu(default) if default else 0) or DEFAULT_MTU
 
 
+async def complete(engine: EngineClient, networks: Networks, mgmt: MgmtNet) -> MgmtNet:
+    """Return the network with what its configuration leaves open: an MTU, and the bridge if it is there already."""
+    if not mgmt.mtu:
+        mgmt = msgspec.structs.replace(mgmt, mtu=await detect_mtu(engine, networks, mgmt.network))
+    if not mgmt.bridge and (network := await networks.find(engine, mgmt.network)):
+        mgmt = msgspec.structs.replace(mgmt, bridge=networks.bridge(network))
+    return mgmt
+
+
 async def create_or_find(
     engine: EngineClient, networks: Networks, host: HostSide, mgmt: MgmtNet, info: EngineInfo
 ) -> schema.Network:

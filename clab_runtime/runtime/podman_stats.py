@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-import anyio
-
 from clab_runtime.engine import schema
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.tasks import run_all
@@ -49,7 +47,7 @@ async def follow(engine: EngineClient, board: StatsBoard) -> None:
         else:
             patience.renew()
             if board.running:
-                await anyio.sleep(board.interval)
+                await engine.pause(board.interval)
 
 
 async def _measure(engine: EngineClient, board: StatsBoard, parts: Sequence[Part]) -> None:

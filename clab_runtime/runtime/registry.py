@@ -13,7 +13,8 @@ from clab_runtime.errors import InvalidValueError
 from clab_runtime.models import MgmtNet, RuntimeConfig
 from clab_runtime.models.given import check_text
 from clab_runtime.runtime.arguments import check_flag
-from clab_runtime.runtime.base import ContainerRuntime, with_config, with_keep_mgmt_net, with_mgmt_net
+from clab_runtime.runtime.base import ContainerRuntime
+from clab_runtime.runtime.options import with_config, with_keep_mgmt_net, with_mgmt_net
 
 Initializer = Callable[[], ContainerRuntime]
 """What makes a runtime that has not been initialised yet."""

@@ -1,51 +1,52 @@
-"""The handle to a container that has been started."""
+"""StartedContainer: the interface of the handle that starting a container returns, each wait documented here."""
 
 import re
+from abc import ABC, abstractmethod
 
-from clab_runtime.errors import EngineProtocolError
-from clab_runtime.models import LogLine, LogMatch, WaitFor
-from clab_runtime.runtime.base import StartedContainer
-from clab_runtime.runtime.waiting import Waits
+from clab_runtime.models import LogLine
 
 
-class EngineStartedContainer(StartedContainer):
-    """A started container, waited for among all others of its engine."""
-
-    def __init__(self, container: str, waits: Waits) -> None:
-        """Wait for a container by its name or id."""
-        self._id = container
-        self._waits = waits
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._id}>"
+class StartedContainer(ABC):
+    """A handle to a container that has been started."""
 
     @property
+    @abstractmethod
     def id(self) -> str:
         """The name or the id that it was started by."""
-        return self._id
 
+    @abstractmethod
     async def wait_running(self) -> None:
-        """Wait for it to run."""
-        await self._waits.for_one(self._id, WaitFor.RUNNING)
+        """Wait, without a limit, until it runs; GET /containers/{id}/json, GET /events.
 
+        Raises ContainerExitedError, with the evidence, when it ended instead, and NotFoundError when it was removed.
+        All waits of a handle are those of `ContainerRuntime.wait_all` for one container.
+        """
+
+    @abstractmethod
     async def wait_exited(self) -> int:
-        """Wait for its end."""
-        code = (await self._waits.for_one(self._id, WaitFor.EXITED)).exit_code
-        if code is None:
-            raise EngineProtocolError(f"nobody can tell how container {self._id!r} ended")
-        return code
+        """Wait, without a limit, until it ends, and return its exit code; GET /containers/{id}/json, GET /events.
 
+        One that is started again by its restart policy has ended, too. Raises NotFoundError when it was removed before
+        the wait began; a removal meanwhile is an end.
+        """
+
+    @abstractmethod
     async def wait_healthy(self) -> None:
-        """Wait for its check to succeed."""
-        await self._waits.for_one(self._id, WaitFor.HEALTHY)
+        """Wait, without a limit, until its health check says healthy; GET /containers/{id}/json, GET /events.
 
+        Raises ContainerUnhealthyError when the engine calls it unhealthy instead, ContainerExitedError when it ended,
+        NotFoundError when it was removed, and InvalidValueError when it has no health check.
+        """
+
+    @abstractmethod
     async def wait_removed(self) -> None:
-        """Wait for it to be gone."""
-        await self._waits.for_one(self._id, WaitFor.REMOVED)
+        """Wait, without a limit, until the engine has it no more; GET /containers/{id}/json, GET /events."""
 
+    @abstractmethod
     async def wait_log(self, pattern: str | re.Pattern[str]) -> LogLine:
-        """Wait for a line."""
-        line = (await self._waits.for_one(self._id, LogMatch(pattern))).line
-        if line is None:
-            raise EngineProtocolError(f"the log of container {self._id!r} has no such line")
-        return line
+        """Wait, without a limit, for a line that it has ever written, and return it; GET /containers/{id}/logs.
+
+        A string is searched for as it is, a compiled pattern by its `search`, in each line as text. Raises
+        ContainerExitedError when it ended without it, ContainerUnhealthyError when the engine calls it unhealthy,
+        NotFoundError when it was removed, and UnsupportedOperationError when its log can't be read.
+        """

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import anyio
 
+from clab_runtime.engine.client import EngineClient
 from clab_runtime.errors import EngineConnectionError, EngineInternalError, EngineProtocolError
-from clab_runtime.models import ChangeKind, ContainerChange, ContainerEvent, EventGap
-from clab_runtime.runtime.listing import Seen
+from clab_runtime.models import ChangeKind, ContainerChange, ContainerEvent, EventGap, GenericFilter
+from clab_runtime.runtime.base import ContainerRuntime
+from clab_runtime.runtime.listing import Lister, Seen, Selection, look
 from clab_runtime.runtime.watch_agenda import Agenda
 from clab_runtime.runtime.watched import Watched, container_of
 from clab_runtime.stream import Stream
@@ -21,6 +23,16 @@ Look = Callable[[Collection[str] | None], Awaitable[Sequence[Seen]]]
 
 _FAILURES = (EngineProtocolError, EngineInternalError, TimeoutError)
 """What comes of an engine that is stopped in the middle of its answer, or not well."""
+
+
+def look_for(filters: Sequence[GenericFilter], engine: EngineClient, lister: Lister, runtime: ContainerRuntime) -> Look:
+    """Make what looks at the containers that all filters let pass, and hands them out as a runtime's."""
+
+    async def look_at(ids: Collection[str] | None) -> Sequence[Seen]:
+        found = await look(engine, lister, Selection(filters, ids), runtime.mgmt.network)
+        return [Seen(seen.container.with_runtime(runtime), seen.stale) for seen in found]
+
+    return look_at
 
 
 class WatchSource:

@@ -1,6 +1,6 @@
 """All streams of an engine's events over one connection, which begins with the first of them and ends with the last."""
 
-from clab_runtime.errors import EngineConnectionError
+from clab_runtime.errors import already_closed
 from clab_runtime.models import ContainerEvent, EventStreamOptions
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_consumer import EventConsumer, Wanted
@@ -15,6 +15,7 @@ class EventHub:
         self._origin = origin
         self._consumers: dict[EventConsumer, None] = {}
         self._reader: EventReader | None = None
+        self._closed = False
 
     def subscribe(self, wanted: Wanted, options: EventStreamOptions | None = None) -> Stream[ContainerEvent]:
         """Stream the events for which `wanted` is true, which sees those of a type other than containers' too.
@@ -26,6 +27,8 @@ class EventHub:
     async def enter(self, consumer: EventConsumer) -> None:
         """Listen for a consumer from now on, on the engine's clock; raise what keeps us from it."""
         now = await self._origin.now()
+        if self._closed:
+            raise already_closed(self._origin.name)
         consumer.begin(now)
         self._consumers[consumer] = None
         try:
@@ -42,9 +45,10 @@ class EventHub:
             await self._stop()
 
     async def aclose(self) -> None:
-        """End all streams by an error."""
+        """End all streams by an error, those to come as well."""
+        self._closed = True
         for consumer in self._consumers:
-            consumer.fail(EngineConnectionError(self._origin.name, "this client has been closed", "open another one"))
+            consumer.fail(already_closed(self._origin.name))
         await self._stop()
 
     async def _stop(self) -> None:

@@ -18,7 +18,7 @@ from clab_runtime.engine import schema
 from clab_runtime.engine.background import Background
 from clab_runtime.engine.framing import JSONDecoder
 from clab_runtime.engine.raw import RawStream
-from clab_runtime.errors import EngineConnectionError, EngineProtocolError
+from clab_runtime.errors import EngineConnectionError, EngineProtocolError, already_closed
 from clab_runtime.models import ContainerEvent
 from clab_runtime.streams.event_consumer import TRUST, EventConsumer
 from clab_runtime.streams.event_memory import EventHistory, EventMemory, Span
@@ -141,7 +141,7 @@ class EventReader:
                 else:
                     await self._read_and_close(raw)
         finally:
-            self._end_try(EngineConnectionError(self._origin.name, "this client has been closed", "open another one"))
+            self._end_try(already_closed(self._origin.name))
 
     async def _read_and_close(self, raw: RawStream) -> None:
         """Have one connection, until it is lost."""

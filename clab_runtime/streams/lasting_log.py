@@ -59,6 +59,10 @@ class Origin(Protocol):
         """Look at the container, by its id once that is known; raise NotFoundError when it is gone."""
         ...
 
+    async def pause(self, seconds: float) -> None:
+        """Wait before asking again; raise what keeps us from ever doing so."""
+        ...
+
     def gone(self) -> NotFoundError:
         """Make the error for a container whose name another one has now."""
         ...
@@ -129,8 +133,9 @@ class LastingLog:
                 with anyio.CancelScope() as self._scope:
                     await self._go_on()
             except CUTS as exc:
-                self._patience.lose(exc)
+                seconds = self._patience.lose(exc)
                 await self._let_go()
+                await self._rest(seconds)
         if self._closed:
             await self._let_go()  # what was opened in the very moment of closing
         return None
@@ -163,9 +168,14 @@ class LastingLog:
             await raw.aclose()
         self._has_anchor |= bool(self._memory.last)
 
+    async def _rest(self, seconds: float) -> None:
+        """Wait before the next try, if there is to be one."""
+        if not self._closed:
+            with anyio.CancelScope() as self._scope:
+                await self._origin.pause(seconds)
+
     async def _go_on(self) -> None:
-        """Get another answer: at once or after a pause; if the container has ended, once it has been started again."""
-        await self._patience.pause()
+        """Get another answer; if the container has ended, once it has been started again."""
         if self._ended is not None:
             if self._next_start is None or not await self._next_start(self._ended):
                 self._complete = True

@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-import anyio
-
 from clab_runtime.backoff import growing_delays
 from clab_runtime.errors import EngineConnectionError, EngineProtocolError
 
@@ -32,10 +30,12 @@ class Patience:
         self._lost_at: float | None = None
         self._answered_at: float | None = None
         self._pauses: Iterator[float] = iter(())
-        self._pause = 0.0
 
-    def lose(self, exc: Exception) -> None:
-        """Take note of a cut, and raise it when there have been nothing but cuts for too long."""
+    def lose(self, exc: Exception) -> float:
+        """Take note of a cut, and tell after how many seconds to try again.
+
+        Raises it when there have been nothing but cuts for too long.
+        """
         now = time.monotonic()
         was_steady = self._answered_at is not None and now - self._answered_at > STEADY
         self._answered_at = None
@@ -44,7 +44,7 @@ class Patience:
             self._pauses = chain((0.0,), growing_delays(FIRST_PAUSE, LAST_PAUSE))
         if now - self._lost_at >= self._give_up_after:
             raise exc
-        self._pause = next(self._pauses)
+        return next(self._pauses)
 
     def answered(self) -> None:
         """Take note of an answer's beginning, which may be all that is good about it."""
@@ -53,9 +53,3 @@ class Patience:
     def found(self) -> None:
         """Take note of something that makes sense: the engine is there."""
         self._lost_at = None
-
-    async def pause(self) -> None:
-        """Wait until the next try; cancelled, not once more."""
-        pause, self._pause = self._pause, 0.0
-        if pause:
-            await anyio.sleep(pause)

@@ -21,11 +21,13 @@ from anyio.streams.stapled import StapledByteStream
 from anyio.streams.tls import TLSAttribute, TLSListener
 
 from clab_runtime.engine import dial as module
+from clab_runtime.engine.connection import Connection
 from clab_runtime.engine.dial import dial, has_pending
 from clab_runtime.engine.endpoint import EngineEndpoint, TLSFiles
 from clab_runtime.engine.tls import TLSByteStream, make_context
 from clab_runtime.engine.unix import UnixStream
 from clab_runtime.errors import EngineConnectionError, UnsupportedOperationError
+from tests.engine.breaking_off import what_a_reader_gets
 
 pytestmark = pytest.mark.anyio
 
@@ -324,6 +326,22 @@ async def test_tls_with_the_client_s_certificate(certs: Certificates) -> None:
         assert await stream.receive() == b"ping"
         assert stream.extra(TLSAttribute.tls_version).startswith("TLS")
         assert not has_pending(stream)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_a_connection_over_tcp_that_is_broken_off_says_so(certs: Certificates, *, encrypted: bool) -> None:
+    async def quiet(stream: ByteStream) -> None:
+        async with stream:
+            with suppress(BrokenResourceError, ssl.SSLError):
+                async for _ in stream:
+                    pass
+
+    async with serving(certs.server() if encrypted else None, quiet) as port:
+        endpoint = (
+            endpoint_at(port, TLSFiles(certs.ca)) if encrypted else EngineEndpoint.parse(f"tcp://127.0.0.1:{port}")
+        )
+        said = await what_a_reader_gets(Connection(await dial(endpoint), "x"))
+    assert ["this client has been closed" in words for words in said] == [True, True]
 
 
 async def test_tls_has_no_half_close(certs: Certificates) -> None:

@@ -15,12 +15,14 @@ import pytest
 from anyio import EndOfStream
 
 from clab_runtime.engine import ssh as module
+from clab_runtime.engine.connection import Connection
 from clab_runtime.engine.dial import dial, has_pending
 from clab_runtime.engine.endpoint import EngineEndpoint
 from clab_runtime.engine.processes import ended
 from clab_runtime.engine.resolution import resolve_podman
 from clab_runtime.engine.ssh import SSHStream, command
 from clab_runtime.errors import EngineConnectionError
+from tests.engine.breaking_off import what_a_reader_gets
 
 pytestmark = pytest.mark.anyio
 
@@ -147,6 +149,14 @@ async def test_closing_in_a_cancelled_scope_ends_and_reaps_ssh(fake: FakeSSH) ->
         assert scope.cancelled_caught
         assert gone(stream._process.pid)
         assert stream._process.returncode == -9
+
+
+async def test_a_connection_over_ssh_that_is_broken_off_says_so(fake: FakeSSH) -> None:
+    fake.script("exec sleep 1000")
+    stream = await open_stream()
+    said = await what_a_reader_gets(Connection(stream, "x"))
+    assert ["this client has been closed" in words for words in said] == [True, True]
+    assert gone(stream._process.pid)
 
 
 async def test_closing_after_ssh_has_ended_is_fine(fake: FakeSSH) -> None:

@@ -6,6 +6,7 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from clab_runtime.engine.connection import Connection
 from clab_runtime.engine.pool import UNLIMITED, ConnectionPool
+from clab_runtime.errors import EngineConnectionError
 from tests.engine.fake_engine import Peer, answer, pair
 
 pytestmark = [pytest.mark.anyio, pytest.mark.uvloop]
@@ -199,6 +200,26 @@ async def test_a_slot_given_back_after_the_dialling_failed_is_free() -> None:
     await pool.leave(await used(pool, dialler))
     assert (pool.busy, pool.idle) == (0, 1)
     await pool.aclose()
+    await dialler.aclose()
+
+
+async def test_an_exchange_without_a_limit_of_time_ends_with_the_pool_or_at_once_if_that_is_closed() -> None:
+    dialler = Dialler()
+    pool = ConnectionPool(dialler, UNLIMITED, 0)
+    going_on, over = await used(pool, dialler), await used(pool, dialler)
+    for connection in (going_on, over):
+        await pool.unlimit(connection)
+    await pool.leave(over)
+    await pool.aclose()
+    late = await used(pool, dialler)
+    assert not is_closed(late)
+    await pool.unlimit(late)
+    for connection in (going_on, late):
+        assert is_closed(connection)
+        with pytest.raises(EngineConnectionError, match="this client has been closed"):
+            await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", b"")
+        await pool.leave(connection)
+    assert pool.busy == 0
     await dialler.aclose()
 
 

@@ -22,7 +22,7 @@ from clab_runtime import (
 )
 from clab_runtime.engine.client import EngineClient
 from clab_runtime.engine.endpoint import EngineEndpoint
-from clab_runtime.runtime import engine_runtime
+from clab_runtime.runtime import engine_link
 from clab_runtime.runtime.docker import DockerRuntime
 from clab_runtime.runtime.podman import PodmanRuntime
 from tests.conftest import NoLeaks
@@ -164,7 +164,7 @@ async def test_a_call_has_more_time_on_podman_where_the_configuration_leaves_it_
             given.append(timeout)
             super().__init__(endpoint, timeout=timeout)
 
-    monkeypatch.setattr(engine_runtime, "EngineClient", Client)
+    monkeypatch.setattr(engine_link, "EngineClient", Client)
     make, ping = RUNTIMES[name]
     async with fake_engine(answering(answer()), ping=ping) as fake:
         runtime = make(f"unix://{fake.path}")

@@ -622,6 +622,14 @@ async def test_a_client_that_is_closed_ends_an_opening_by_an_error(no_leaks: NoL
         await here.hub.aclose()
 
 
+async def test_a_stream_that_is_opened_while_its_client_is_being_closed_is_refused(no_leaks: NoLeaks) -> None:
+    async with no_leaks(), at(hold()) as here:
+        await here.hub.aclose()
+        with pytest.raises(EngineConnectionError, match="this client has been closed"):
+            await here.stream().__aenter__()
+        assert not here.fake.requests
+
+
 async def test_a_stream_that_was_never_opened_has_nothing_and_is_closed_without_a_word(no_leaks: NoLeaks) -> None:
     async with no_leaks(), at(hold()) as here:
         await here.stream().aclose()

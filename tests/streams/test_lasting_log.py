@@ -126,6 +126,9 @@ class FakeOrigin:
         runs, self.runs = self.runs, False
         return Look(id="x", tty=self.tty, runs=runs, started_at=1, finished_at=0, created_at=0)
 
+    async def pause(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
     def gone(self) -> NotFoundError:
         return NotFoundError(404, "gone", "GET", "/")
 
