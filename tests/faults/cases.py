@@ -28,7 +28,7 @@ from clab_runtime import (
     with_mgmt_net,
 )
 from tests.contract.differences import difference
-from tests.contract.lab import runtime_for
+from tests.contract.lab import runtime_for, until
 from tests.faults.ground import LINES, LINKS, PROCESSES, Ground
 
 Act = Callable[[Ground], Awaitable[object]]
@@ -200,9 +200,17 @@ async def one_that_runs(ground: Ground) -> None:
 
 
 async def _polite_again(ground: Ground) -> None:
-    """Have the polite container run and ready, not on its way down."""
+    """Have the polite container run and ready, not on its way down; a slow engine may still be stopping it."""
+
+    async def starts() -> bool:
+        try:
+            await ground.lab.client.containers.start(ground.polite)
+        except ConflictError:
+            return False
+        return True
+
     await ground.settled(ground.polite)
-    await ground.lab.client.containers.start(ground.polite)
+    await until(starts)
 
 
 @case("ContainerRuntime.stop_container", after=_polite_again)
