@@ -104,11 +104,20 @@ class RunningCommand:
         while True:
             state = await self._engine.execs.inspect(self.exec_id)
             if state.running and state.pid:
-                # One that is not to be killed from here, or not any more, may end all the same.
-                return _kill(state.pid, state.container_id) or await self._exit_code_within(BY_ITSELF_TIME) is not None
+                return _kill(state.pid, state.container_id) or await self._killed_after_all()
             if _code(state) is not None:
                 return True
             await anyio.sleep(FIRST_DELAY)
+
+    async def _killed_after_all(self) -> bool:
+        """Try again: one just begun is not in its container's cgroup yet; others may end by themselves."""
+        with anyio.move_on_after(BY_ITSELF_TIME):
+            for delay in growing_delays():
+                await anyio.sleep(delay)
+                state = await self._engine.execs.inspect(self.exec_id)
+                if _code(state) is not None or _kill(state.pid, state.container_id):
+                    return True
+        return False
 
 
 def _code(state: schema.ExecInspect) -> int | None:
