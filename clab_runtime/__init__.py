@@ -90,7 +90,7 @@ from clab_runtime.runtime.options import RuntimeOption, with_config, with_keep_m
 from clab_runtime.runtime.registry import CONTAINER_RUNTIMES, Initializer, new_runtime, open_runtime, register
 from clab_runtime.runtime.session import Session
 from clab_runtime.runtime.started import StartedContainer
-from clab_runtime.runtime.waits import wait_for_container_running
+from clab_runtime.runtime.wait_running import wait_for_container_running
 from clab_runtime.stream import Stream
 
 __all__ = [

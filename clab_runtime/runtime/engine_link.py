@@ -11,7 +11,7 @@ from clab_runtime.runtime.events import EngineEvents, wanted_by
 from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.mgmt import complete
 from clab_runtime.runtime.reading_logs import read_log
-from clab_runtime.runtime.waiting import Waits
+from clab_runtime.runtime.waits import Waits
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
 from clab_runtime.streams.lasting_log import LastingLog

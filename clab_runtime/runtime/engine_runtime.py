@@ -61,7 +61,7 @@ from clab_runtime.runtime.execution import execute, execute_detached
 from clab_runtime.runtime.faults import ride_out
 from clab_runtime.runtime.health import HEALTHY, health_of
 from clab_runtime.runtime.listing import checked_filters, list_all
-from clab_runtime.runtime.log_wish import LogOptions, LogWish
+from clab_runtime.runtime.log_wish import LogKeywords, LogWish
 from clab_runtime.runtime.measuring import StatsSource, checked_names, measure_once
 from clab_runtime.runtime.mgmt_host import MgmtHost
 from clab_runtime.runtime.namespaces import find_link, link_namespace, namespace_path
@@ -73,7 +73,7 @@ from clab_runtime.runtime.sharing import find_shared
 from clab_runtime.runtime.shielding import complete_or_undo
 from clab_runtime.runtime.started import StartedContainer
 from clab_runtime.runtime.translate import image_from_reply, status_from_state
-from clab_runtime.runtime.waiting import Pause
+from clab_runtime.runtime.waits import Pause
 from clab_runtime.runtime.watched import may_matter
 from clab_runtime.runtime.watching import WatchSource, look_for
 from clab_runtime.stream import Stream
@@ -336,10 +336,10 @@ class EngineRuntime(ContainerRuntime):
 
     # ------------------------------------------------------------ streams
 
-    def stream_logs(self, container: str, **options: Unpack[LogOptions]) -> Stream[LogLine]:
+    def stream_logs(self, container: str, **options: Unpack[LogKeywords]) -> Stream[LogLine]:
         return Stream(self._log(container, LogWish(**options)))
 
-    def merge_logs(self, containers: Iterable[str], **options: Unpack[LogOptions]) -> Stream[ContainerLogLine]:
+    def merge_logs(self, containers: Iterable[str], **options: Unpack[LogKeywords]) -> Stream[ContainerLogLine]:
         wish = LogWish(**options)
         logs = [(name, self._log(name, wish.stamped())) for name in arguments.check_containers(containers)]
         return Stream(MergedLogs(logs, follow=wish.follow, timestamps=wish.timestamps))

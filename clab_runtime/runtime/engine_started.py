@@ -5,7 +5,7 @@ import re
 from clab_runtime.errors import EngineProtocolError
 from clab_runtime.models import LogLine, LogMatch, WaitFor
 from clab_runtime.runtime.started import StartedContainer
-from clab_runtime.runtime.waiting import Waits
+from clab_runtime.runtime.waits import Waits
 
 
 class EngineStartedContainer(StartedContainer):

@@ -10,7 +10,7 @@ from clab_runtime.runtime import arguments
 from clab_runtime.streams.patience import GIVE_UP_AFTER
 
 
-class LogOptions(TypedDict, total=False):
+class LogKeywords(TypedDict, total=False):
     """What `stream_logs` and `merge_logs` take; ContainerRuntime says what each of them means."""
 
     follow: bool

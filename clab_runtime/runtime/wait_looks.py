@@ -8,7 +8,6 @@ from functools import partial
 
 import anyio
 
-from clab_runtime.backoff import Delays
 from clab_runtime.engine.tasks import run_all
 from clab_runtime.errors import ContainerRuntimeError, EngineError, NotFoundError
 from clab_runtime.runtime.glances import Glance, Survey
@@ -32,7 +31,6 @@ class Looks:
         survey: Callable[[], Awaitable[Sequence[Glance]]],
         look: Callable[[str], Awaitable[Glance]],
         waiters: Waiters,
-        delays: Delays,
     ) -> None:
         """List all, and look at one; `waiters` are told whose containers have been found."""
         self.all_at = 0.0
@@ -40,7 +38,6 @@ class Looks:
         self._survey = survey
         self._look_at = look
         self._waiters = waiters
-        self._delays = delays
         self._due: dict[Ticket, None] = {}
         self._away_since: float | None = None
 
@@ -62,18 +59,21 @@ class Looks:
         """Have all looked at after so many seconds."""
         self.all_at = anyio.current_time() + seconds
 
-    async def make(self) -> None:
-        """Look at those for whom it is due."""
+    async def make(self) -> bool:
+        """Look at those for whom it is due; tell whether the engine was there."""
         due = [ticket for ticket in self._due if ticket.is_looked_for]
         try:
             await self._look_at_these(due)
         except (*CUTS, EngineError) as exc:  # a list that fails: what one inspect makes of it is that container's
             self._is_away(due, exc)
+            return False
         except ContainerRuntimeError as exc:
             _fail(due, exc)
         else:
             self._away_since = None
-        self._due = {ticket: None for ticket in self._due if ticket.is_looked_for}
+        finally:
+            self._due = {ticket: None for ticket in self._due if ticket.is_looked_for}
+        return True
 
     async def _look_at_these(self, due: Sequence[Ticket]) -> None:
         doubtful, others = _grouped(due, doubtful=True), _grouped(due, doubtful=False)
@@ -116,7 +116,6 @@ class Looks:
         lasts = now - self._away_since >= GIVE_UP_AFTER
         _fail([ticket for ticket in due if lasts or not ticket.id], error)
         self.drop(due)
-        self.put_off(self._delays.next())
 
 
 def _fail(tickets: Iterable[Ticket], error: Exception) -> None:

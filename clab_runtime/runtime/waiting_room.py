@@ -41,16 +41,19 @@ class WaitingRoom:
         self._delays = Delays()
         self._waiters = Waiters()
         self._listener = Listener(listen, clock_lead, self._delays)
-        self._looks = Looks(survey, look, self._waiters, self._delays)
+        self._looks = Looks(survey, look, self._waiters)
         self._attending: dict[Seat, None] = {}
         """Those who wait at this moment, any of whom may lead."""
         self._leader: Seat | None = None
+        self._closed_by: Exception | None = None
 
     # ------------------------------------------------------------ coming and going
 
     def enter(self, seat: Seat) -> None:
         """Take part; what is due for the call is done by whoever leads."""
         self._waiters.add(seat)
+        if self._closed_by is not None:
+            self.close(self._closed_by)
         self._looks.add(seat.looked_for())
         if not self._listener.is_open:
             self._delays.restart()
@@ -77,7 +80,8 @@ class WaitingRoom:
             await self._listener.close()
 
     def close(self, error: Exception) -> None:
-        """End all waits by an error."""
+        """End all waits by an error, those to come as well."""
+        self._closed_by = error
         for ticket in self._waiters.tickets():
             ticket.outcome.fail(error)
 
@@ -154,9 +158,8 @@ class WaitingRoom:
             self._everything_is_due()
 
     async def _look(self) -> None:
-        """Look at those for whom it is due; where no events tell the rest, soon again at all."""
-        await self._looks.make()
-        if not self._listener.is_open:
+        """Look at those for whom it is due; while no events tell the rest, or the engine is away, soon again at all."""
+        if not await self._looks.make() or not self._listener.is_open:
             self._looks.put_off(self._delays.next())
 
     async def _rest(self, seat: Seat) -> None:

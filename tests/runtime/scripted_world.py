@@ -14,7 +14,7 @@ from clab_runtime.runtime.docker import DockerDialect
 from clab_runtime.runtime.events import EngineEvents
 from clab_runtime.runtime.log_wish import LogWish
 from clab_runtime.runtime.reading_logs import read_log
-from clab_runtime.runtime.waiting import Waits
+from clab_runtime.runtime.waits import Waits
 from clab_runtime.stream import Stream
 from clab_runtime.streams.event_hub import EventHub
 from tests.engine.fake_engine import FakeEngine, Peer, Request, answer, chunk, chunked, fake_engine

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 
 from clab_runtime import ContainerEvent, ContainerStatus, EngineConnectionError, WaitFor
-from clab_runtime.backoff import Delays
 from clab_runtime.runtime.glances import Glance
 from clab_runtime.runtime.wait_looks import Looks
 from clab_runtime.runtime.wait_outcome import Verdict
@@ -38,7 +37,7 @@ class Queue:
         self.meanwhile: Callable[[], None]
         self.waiters = Waiters()
         self._look = look
-        self.looks = Looks(no_survey, self.look_at, self.waiters, Delays())
+        self.looks = Looks(no_survey, self.look_at, self.waiters)
 
     async def look_at(self, container: str) -> Glance:
         self.meanwhile()
