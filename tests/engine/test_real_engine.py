@@ -358,7 +358,8 @@ async def test_a_large_output_comes_whole(client: EngineClient) -> None:
 
 async def test_a_command_on_a_tty_can_be_resized_and_is_not_framed(client: EngineClient) -> None:
     async with container(client) as created:
-        script = ["sh", "-c", "echo ready; read x; stty size"]
+        # Podman has the terminal resized a moment after it has said so.
+        script = ["sh", "-c", "echo ready; read x; while :; do stty size; sleep 0.05; done"]
         command = schema.ExecCreate(cmd=script, tty=True, attach_stdin=True, attach_stdout=True)
         exec_id = await client.execs.create(created.id, command)
         async with await client.execs.start(exec_id, tty=True) as duplex:

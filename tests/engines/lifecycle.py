@@ -77,8 +77,16 @@ def answers(engine: Engine) -> bool:
 
 
 def stop(engine: Engine) -> None:
-    """End the daemon with SIGTERM and wait for it; namespaces, state and (on Podman) containers stay."""
+    """End the daemon with SIGTERM and wait for it; namespaces, state and (on Podman) containers stay.
+
+    A rootless podman's first process may end before the one that listens.
+    """
     _end(engine, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_TIMEOUT
+    while answers(engine):
+        if time.monotonic() > deadline:
+            raise EngineSetupError(f"{engine.name} still answers {_STOP_TIMEOUT:.0f} s after its end")
+        time.sleep(0.02)
 
 
 def kill(engine: Engine) -> None:
