@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -27,6 +28,9 @@ ENDING_TIME = 5.0
 
 BY_ITSELF_TIME = 1.0
 """Seconds in which one that can't be killed may end by itself, since its input has ended."""
+
+MOST_LOOKS = 100
+"""How often threads that come and go may keep a process's children from being listed."""
 
 
 def argv_of(command: ExecCmd) -> tuple[str, ...]:
@@ -104,20 +108,11 @@ class RunningCommand:
         while True:
             state = await self._engine.execs.inspect(self.exec_id)
             if state.running and state.pid:
-                return _kill(state.pid, state.container_id) or await self._killed_after_all()
+                # One that is not to be killed from here, or not any more, may end all the same.
+                return _kill(state.pid, state.container_id) or await self._exit_code_within(BY_ITSELF_TIME) is not None
             if _code(state) is not None:
                 return True
             await anyio.sleep(FIRST_DELAY)
-
-    async def _killed_after_all(self) -> bool:
-        """Try again: one just begun is not in its container's cgroup yet; others may end by themselves."""
-        with anyio.move_on_after(BY_ITSELF_TIME):
-            for delay in growing_delays():
-                await anyio.sleep(delay)
-                state = await self._engine.execs.inspect(self.exec_id)
-                if _code(state) is not None or _kill(state.pid, state.container_id):
-                    return True
-        return False
 
 
 def _code(state: schema.ExecInspect) -> int | None:
@@ -145,5 +140,15 @@ def _kill(pid: int, container_id: str) -> bool:
 
 
 def _children(pid: int) -> list[int]:
-    """List a process's children."""
-    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    """List a process's children: those of each of its threads, looked at anew when one of these ends meanwhile.
+
+    All but one do so when a process becomes another program, and leave their children to the others.
+    """
+    for _ in range(MOST_LOOKS):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children_of(task)]
+    raise ProcessLookupError(pid)
+
+
+def _children_of(task: Path) -> list[str]:
+    return (task / "children").read_text().split()

@@ -1,10 +1,12 @@
 """Commands to their end, on an engine that plays scripts; and processes that are ended from here."""
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from select import select
 from typing import cast
 
 import pytest
@@ -143,6 +145,30 @@ def test_a_process_that_is_the_containers_is_killed(sleeper: subprocess.Popen[by
     cgroup = Path(f"/proc/{sleeper.pid}/cgroup").read_text().splitlines()[0]
     assert kill_process(sleeper.pid, cgroup)
     assert sleeper.wait(10) == -9
+
+
+THREADS = """
+import subprocess, threading
+print(subprocess.Popen(["sleep", "1000"]).pid, flush=True)
+while True:
+    threads = [threading.Thread(target=int) for _ in range(20)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""
+"""A program with a child, and with threads that end all the time."""
+
+
+def test_a_process_whose_threads_end_meanwhile_is_killed_with_its_child() -> None:
+    for _ in range(20):
+        with subprocess.Popen([sys.executable, "-c", THREADS], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            child = os.pidfd_open(int(process.stdout.readline()))
+            cgroup = Path(f"/proc/{process.pid}/cgroup").read_text().splitlines()[0]
+            killed = kill_process(process.pid, cgroup)
+            process.kill()
+            assert killed
+            assert select([child], (), (), 10)[0], "the child lives"
+            os.close(child)
 
 
 def test_a_process_that_is_gone_can_not_be_killed() -> None:
