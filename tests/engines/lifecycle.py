@@ -77,16 +77,17 @@ def answers(engine: Engine) -> bool:
 
 
 def stop(engine: Engine) -> None:
-    """End the daemon with SIGTERM and wait for it; namespaces, state and (on Podman) containers stay.
-
-    A rootless podman's first process may end before the one that listens.
-    """
+    """End the daemon with SIGTERM and wait for it; namespaces, state and (on Podman) containers stay."""
+    group = engine.pid
     _end(engine, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_TIMEOUT
     while answers(engine):
         if time.monotonic() > deadline:
             raise EngineSetupError(f"{engine.name} still answers {_STOP_TIMEOUT:.0f} s after its end")
-        time.sleep(0.02)
+        if engine.rootless and group:  # the process that it began as may end without a word to the one that listens
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGTERM)
+        time.sleep(0.1)
 
 
 def kill(engine: Engine) -> None:
