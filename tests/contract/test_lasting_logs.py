@@ -88,7 +88,9 @@ async def test_a_line_of_a_megabyte_comes_whole_though_it_is_cut(lab: Lab, *, tt
             lines = await lines_of(runtime.stream_logs(name))
             sizes = [(len(line.data), line.data[:1], len(set(line.data))) for line in lines]
             assert sizes == [(MEGABYTE, b"x", 1), (5, b"s", 5), (MEGABYTE, b"y", 1)]
-            assert proxy.asked(LOGS) == asked + 3, "cut, whole, and once more at the end"
+            # Podman may end what is followed a little early, in place of the cut.
+            fewest = 2 if lab.engine.kind == "podman" else 3
+            assert fewest <= proxy.asked(LOGS) - asked <= 3, "cut, whole, and once more at the end"
 
 
 @BOTH
